@@ -1,0 +1,57 @@
+"""River, the job queue on PostgreSQL, for Python.
+
+Insert jobs in the transaction you already hold: the job exists exactly when the data does.
+
+Clients: `Client`, `AsyncClient`. A driver comes from an adapter package: ``riverqueue_psycopg``,
+``riverqueue_sqlalchemy``.
+"""
+
+from riverqueue.async_client import AsyncClient
+from riverqueue.client import Client
+from riverqueue.driver import TransactionOptions
+from riverqueue.errors import (
+    ConfigurationError,
+    InvalidArgsError,
+    InvalidJobError,
+    RiverError,
+    SchemaError,
+    TransactionError,
+    UnavailableError,
+)
+from riverqueue.hooks import AsyncInsertMiddleware, InsertHook, InsertMiddleware
+from riverqueue.insert_opts import (
+    MAX_ATTEMPTS_DEFAULT,
+    PRIORITY_DEFAULT,
+    QUEUE_DEFAULT,
+    InsertOpts,
+    UniqueOpts,
+)
+from riverqueue.insert_params import InsertManyParams, JobInsertParams
+from riverqueue.jobs import AttemptError, InsertResult, JobRow, JobState
+
+__all__ = [
+    "MAX_ATTEMPTS_DEFAULT",
+    "PRIORITY_DEFAULT",
+    "QUEUE_DEFAULT",
+    "AsyncClient",
+    "AsyncInsertMiddleware",
+    "AttemptError",
+    "Client",
+    "ConfigurationError",
+    "InsertHook",
+    "InsertManyParams",
+    "InsertMiddleware",
+    "InsertOpts",
+    "InsertResult",
+    "InvalidArgsError",
+    "InvalidJobError",
+    "JobInsertParams",
+    "JobRow",
+    "JobState",
+    "RiverError",
+    "SchemaError",
+    "TransactionError",
+    "TransactionOptions",
+    "UnavailableError",
+    "UniqueOpts",
+]

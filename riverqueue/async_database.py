@@ -1,0 +1,83 @@
+"""A driver and what is known of its server: where clients run operations."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Generic, TypeVar
+
+from riverqueue.capabilities import ServerCapabilities
+from riverqueue.driver import AsyncDriver, AsyncExecutor, TransactionOptions, sqlstate
+from riverqueue.operations.server import probe
+from riverqueue.perform import Dialect, perform_async
+from riverqueue.statement import Operation
+
+T = TypeVar("T")
+TxT = TypeVar("TxT")
+BeginT = TypeVar("BeginT")
+
+#: Attempts at a transaction of our own that meets a serialization failure or a deadlock.
+ATTEMPTS = 5
+_RETRYABLE = {"40001", "40P01"}
+_DEFAULT = TransactionOptions()
+
+
+class AsyncDatabase(Generic[TxT, BeginT]):
+    """Runs operations in the caller's transaction, or in one of its own.
+
+    Parameters:
+        driver: Adapts the caller's database library.
+        schema: Schema of River's tables; None leaves it to the ``search_path``.
+    """
+
+    def __init__(self, driver: AsyncDriver[TxT, BeginT], schema: str | None) -> None:
+        self.driver = driver
+        self._dialect = Dialect(driver.style, schema)
+        self._server: ServerCapabilities | None = None
+
+    async def server(self, executor: AsyncExecutor) -> ServerCapabilities:
+        """Return what the server can do, asking it on first use.
+
+        Raises:
+            SchemaError: if River's tables are missing or too old; asked again next time.
+        """
+        if self._server is None:
+            found = await perform_async(probe(self._dialect.schema), executor, self._dialect)
+            self._dialect = Dialect(self._dialect.style, self._dialect.schema, found.duplicate)
+            self._server = found
+        return self._server
+
+    async def perform(self, operation: Operation[T], executor: AsyncExecutor) -> T:
+        """Run an operation in an open transaction."""
+        return await perform_async(operation, executor, self._dialect)
+
+    async def run(
+        self, work: Callable[[AsyncExecutor], Awaitable[T]], *, atomic: bool, attempts: int = ATTEMPTS
+    ) -> T:
+        """Do some work outside of any transaction of the caller's.
+
+        Parameters:
+            work: Given an executor; called again after a serialization failure or a deadlock.
+            atomic: Whether it sends more than one statement that changes something.
+            attempts: How often to call it at most.
+        """
+        for remaining in range(attempts - 1, -1, -1):
+            try:
+                async with self._own(atomic) as executor:
+                    return await work(executor)
+            except Exception as error:
+                if not remaining or sqlstate(error) not in _RETRYABLE:
+                    raise
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    @asynccontextmanager
+    async def _own(self, atomic: bool) -> AsyncIterator[AsyncExecutor]:
+        if atomic:
+            async with self.driver.begin(_DEFAULT) as tx:
+                yield await self.driver.unwrap(_as_tx(tx))
+        else:
+            async with self.driver.autocommit() as executor:
+                yield executor
+
+
+def _as_tx(tx: Any) -> Any:
+    """Say that what a driver begins, it also unwraps; the types cannot."""
+    return tx

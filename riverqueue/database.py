@@ -1,0 +1,82 @@
+# Generated from async_database.py by tools/generate_sync.py; do not edit.
+"""A driver and what is known of its server: where clients run operations."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
+
+from riverqueue.capabilities import ServerCapabilities
+from riverqueue.driver import Driver, Executor, TransactionOptions, sqlstate
+from riverqueue.operations.server import probe
+from riverqueue.perform import Dialect, perform
+from riverqueue.statement import Operation
+
+T = TypeVar("T")
+TxT = TypeVar("TxT")
+BeginT = TypeVar("BeginT")
+
+#: Attempts at a transaction of our own that meets a serialization failure or a deadlock.
+ATTEMPTS = 5
+_RETRYABLE = {"40001", "40P01"}
+_DEFAULT = TransactionOptions()
+
+
+class Database(Generic[TxT, BeginT]):
+    """Runs operations in the caller's transaction, or in one of its own.
+
+    Parameters:
+        driver: Adapts the caller's database library.
+        schema: Schema of River's tables; None leaves it to the ``search_path``.
+    """
+
+    def __init__(self, driver: Driver[TxT, BeginT], schema: str | None) -> None:
+        self.driver = driver
+        self._dialect = Dialect(driver.style, schema)
+        self._server: ServerCapabilities | None = None
+
+    def server(self, executor: Executor) -> ServerCapabilities:
+        """Return what the server can do, asking it on first use.
+
+        Raises:
+            SchemaError: if River's tables are missing or too old; asked again next time.
+        """
+        if self._server is None:
+            found = perform(probe(self._dialect.schema), executor, self._dialect)
+            self._dialect = Dialect(self._dialect.style, self._dialect.schema, found.duplicate)
+            self._server = found
+        return self._server
+
+    def perform(self, operation: Operation[T], executor: Executor) -> T:
+        """Run an operation in an open transaction."""
+        return perform(operation, executor, self._dialect)
+
+    def run(self, work: Callable[[Executor], T], *, atomic: bool, attempts: int = ATTEMPTS) -> T:
+        """Do some work outside of any transaction of the caller's.
+
+        Parameters:
+            work: Given an executor; called again after a serialization failure or a deadlock.
+            atomic: Whether it sends more than one statement that changes something.
+            attempts: How often to call it at most.
+        """
+        for remaining in range(attempts - 1, -1, -1):
+            try:
+                with self._own(atomic) as executor:
+                    return work(executor)
+            except Exception as error:
+                if not remaining or sqlstate(error) not in _RETRYABLE:
+                    raise
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    @contextmanager
+    def _own(self, atomic: bool) -> Iterator[Executor]:
+        if atomic:
+            with self.driver.begin(_DEFAULT) as tx:
+                yield self.driver.unwrap(_as_tx(tx))
+        else:
+            with self.driver.autocommit() as executor:
+                yield executor
+
+
+def _as_tx(tx: Any) -> Any:
+    """Say that what a driver begins, it also unwraps; the types cannot."""
+    return tx

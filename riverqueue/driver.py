@@ -1,0 +1,190 @@
+"""The contract of a driver: what River asks of a database library, and nothing more.
+
+A driver adapts one library. It says how that library marks parameters, opens transactions, and finds
+in the caller's own ``tx`` an `Executor`: one open transaction that runs a statement, sets a
+savepoint, and copies bytes into a table. Everything River knows stands above this line, so every
+driver that keeps the contract behaves alike; ``riverqueue.testing.conformance`` checks that it does.
+
+What a driver must keep:
+
+* Values go in as ``None bool int float str datetime list[int] list[str]`` and come out as the same;
+  aware datetimes on both sides. The caller's row factory, JSON loader or codec must not show.
+* `Executor.fetch` runs one statement in the transaction and returns all rows, by position.
+* `Driver.unwrap` never begins, commits or rolls back for the caller, and refuses a wrong object with
+  `TransactionError` before any SQL: another library's, a closed one, one that would commit at once.
+* `Driver.begin` commits when its block ends, and rolls back when an exception leaves it.
+* `Driver.autocommit` runs single statements that commit by themselves, so that a lone insert costs one
+  round trip. A driver made from the caller's own connection or session runs them in its transaction.
+* Errors of the database pass through untouched. Only the failure to get a connection at all is
+  reported as `UnavailableError`.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+
+from riverqueue.errors import ConfigurationError
+from riverqueue.jobs import Row
+from riverqueue.sql import BoundParams, Paramstyle, quote
+
+TxT_contra = TypeVar("TxT_contra", contravariant=True)
+BeginT_co = TypeVar("BeginT_co", covariant=True)
+
+__all__ = [
+    "AsyncDriver",
+    "AsyncExecutor",
+    "BoundParams",
+    "CopyTarget",
+    "Driver",
+    "Executor",
+    "IsolationLevel",
+    "Paramstyle",
+    "Row",
+    "TransactionOptions",
+    "sqlstate",
+]
+
+IsolationLevel: TypeAlias = Literal["READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
+_ISOLATION_LEVELS = ("READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionOptions:
+    """How to begin a transaction; None leaves it to the connection's own settings.
+
+    Parameters:
+        isolation_level: One of SQL's four.
+        read_only: Whether writing is refused.
+        deferrable: With SERIALIZABLE and `read_only`: wait for a snapshot that cannot fail.
+
+    Raises:
+        ConfigurationError: if the isolation level is not one of them.
+    """
+
+    isolation_level: IsolationLevel | None = None
+    read_only: bool | None = None
+    deferrable: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.isolation_level is not None and self.isolation_level not in _ISOLATION_LEVELS:
+            raise ConfigurationError(
+                f"isolation_level must be one of {', '.join(_ISOLATION_LEVELS)}, not {self.isolation_level!r}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class CopyTarget:
+    """Where copied rows go.
+
+    Parameters:
+        schema: None leaves it to the ``search_path``.
+        table: The table's name.
+        columns: In the order of the data.
+    """
+
+    schema: str | None
+    table: str
+    columns: tuple[str, ...]
+
+    @property
+    def sql(self) -> str:
+        """The COPY statement, for libraries that want one."""
+        table = f"{quote(self.schema)}.{self.table}" if self.schema else self.table
+        return f"COPY {table} ({', '.join(self.columns)}) FROM STDIN (FORMAT BINARY)"
+
+
+class Executor(Protocol):
+    """One open transaction, as operations see it."""
+
+    def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
+        """Run one statement and return all its rows."""
+        ...
+
+    def savepoint(self) -> AbstractContextManager[Any]:
+        """Keep what goes wrong inside the block from the transaction around it."""
+        ...
+
+    def copy(self, target: CopyTarget, data: bytes) -> int:
+        """Copy binary rows into a table and return how many; only if the driver `copies`."""
+        ...
+
+
+class Driver(Protocol[TxT_contra, BeginT_co]):
+    """Adapts one database library; see the module's text for what it must keep."""
+
+    @property
+    def style(self) -> Paramstyle:
+        """How the library marks parameters."""
+        ...
+
+    @property
+    def copies(self) -> bool:
+        """Whether its executors can copy."""
+        ...
+
+    def begin(self, options: TransactionOptions) -> AbstractContextManager[BeginT_co]:
+        """Open a transaction of the library's own type, ended with the block."""
+        ...
+
+    def autocommit(self) -> AbstractContextManager[Executor]:
+        """Give an executor whose statements each commit by themselves."""
+        ...
+
+    def unwrap(self, tx: TxT_contra, /) -> Executor:
+        """Find the executor in the caller's transaction."""
+        ...
+
+
+class AsyncExecutor(Protocol):
+    """One open transaction, as operations see it, on an event loop."""
+
+    async def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
+        """Run one statement and return all its rows."""
+        ...
+
+    def savepoint(self) -> AbstractAsyncContextManager[Any]:
+        """Keep what goes wrong inside the block from the transaction around it."""
+        ...
+
+    async def copy(self, target: CopyTarget, data: bytes) -> int:
+        """Copy binary rows into a table and return how many; only if the driver `copies`."""
+        ...
+
+
+class AsyncDriver(Protocol[TxT_contra, BeginT_co]):
+    """Adapts one database library on an event loop; see the module's text for what it must keep."""
+
+    @property
+    def style(self) -> Paramstyle:
+        """How the library marks parameters."""
+        ...
+
+    @property
+    def copies(self) -> bool:
+        """Whether its executors can copy."""
+        ...
+
+    def begin(self, options: TransactionOptions) -> AbstractAsyncContextManager[BeginT_co]:
+        """Open a transaction of the library's own type, ended with the block."""
+        ...
+
+    def autocommit(self) -> AbstractAsyncContextManager[AsyncExecutor]:
+        """Give an executor whose statements each commit by themselves."""
+        ...
+
+    async def unwrap(self, tx: TxT_contra, /) -> AsyncExecutor:
+        """Find the executor in the caller's transaction."""
+        ...
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Return the SQLSTATE of a database's error, whichever library raised it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        for name in ("sqlstate", "pgcode"):
+            state = getattr(cause, name, None)
+            if isinstance(state, str):
+                return state
+        cause = getattr(cause, "orig", None) or cause.__cause__
+    return None

@@ -1,0 +1,67 @@
+-- name: _JobInsert
+-- Inserts a batch in the order of its JSON document. One text parameter for the whole batch crosses every
+-- driver alike, and is quicker to build and to read than thirteen arrays. Elements leave out what has
+-- its default.
+INSERT INTO {schema}river_job AS river_job (
+    id, args, created_at, kind, max_attempts, metadata, priority, queue, scheduled_at, state, tags,
+    unique_key, unique_states
+)
+SELECT
+    coalesce(job.id, nextval('{schema}river_job_id_seq'::regclass)),
+    job.args,
+    coalesce(job.created_at, @now::timestamptz),
+    job.kind,
+    job.max_attempts,
+    coalesce(job.metadata, '{}'::jsonb),
+    job.priority,
+    job.queue,
+    coalesce(job.scheduled_at, @now::timestamptz),
+    job.state::{schema}river_job_state,
+    coalesce(job.tags, '{}'::varchar(255)[]),
+    decode(job.unique_key, 'hex'),
+    job.unique_states::bit(8)
+FROM jsonb_to_recordset(@jobs::text::jsonb) AS job (
+    id bigint, args jsonb, created_at timestamptz, kind text, max_attempts smallint, metadata jsonb,
+    priority smallint, queue text, scheduled_at timestamptz, state text, tags varchar(255)[],
+    unique_key text, unique_states integer
+)
+
+-- name: JobInsertMany
+-- Returns a row for each element of the document, in its order.
+--
+-- On a conflict something has to be updated for the existing row to be returned; its kind stays,
+-- which differs from the new job's where the unique options exclude the kind.
+--
+-- The subquery runs once. The notification belongs to this transaction: nobody hears of the jobs
+-- before they can be seen, or at all if the transaction rolls back.
+{_JobInsert}
+ON CONFLICT (unique_key)
+    WHERE unique_key IS NOT NULL
+        AND unique_states IS NOT NULL
+        AND {schema}river_job_state_in_bitmask(unique_states, state)
+    DO UPDATE SET kind = river_job.kind
+RETURNING
+    {job_columns},
+    {duplicate},
+    (
+        SELECT count(pg_notify({channel_prefix} || '.river_insert', payload))
+        FROM unnest(@payloads::text[]) AS payload
+    )
+
+-- name: JobInsertManyNoReturning
+-- Returns how many; a unique key that is taken fails the statement, as it fails a COPY.
+WITH inserted AS (
+    {_JobInsert}
+    RETURNING 1
+)
+SELECT
+    count(*),
+    (
+        SELECT count(pg_notify({channel_prefix} || '.river_insert', payload))
+        FROM unnest(@payloads::text[]) AS payload
+    )
+FROM inserted
+
+-- name: JobNextIds
+-- Draws identities in the caller's order for a batch that is inserted in another one.
+SELECT nextval('{schema}river_job_id_seq'::regclass) FROM generate_series(1, @count::int)

@@ -1,0 +1,186 @@
+"""The async driver for psycopg."""
+
+from __future__ import annotations
+
+from asyncio import Lock
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from riverqueue.driver import BoundParams, CopyTarget, Row, TransactionOptions
+from riverqueue.errors import ConfigurationError, UnavailableError
+from riverqueue_psycopg.handles import ISOLATION, check_idle, check_tx, is_pool
+
+if TYPE_CHECKING:  # the pool is an optional package
+    from psycopg_pool import AsyncConnectionPool
+
+AsyncConnection: TypeAlias = psycopg.AsyncConnection[Any]
+
+
+class AsyncExecutor:
+    """One psycopg connection in a transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
+        """Run one statement and return all its rows."""
+        # A raw cursor of our own: `$1` goes to the server as it is, and the caller's row factory,
+        # cursor class and binary setting do not matter.
+        async with psycopg.AsyncRawCursor(self._connection, row_factory=tuple_row) as cursor:
+            await cursor.execute(sql.encode(), params, binary=False)
+            return await cursor.fetchall()
+
+    def savepoint(self) -> AbstractAsyncContextManager[Any]:
+        """Keep what goes wrong inside the block from the transaction around it."""
+        return self._connection.transaction()
+
+    async def copy(self, target: CopyTarget, data: bytes) -> int:
+        """Copy binary rows into a table and return how many."""
+        async with self._connection.cursor() as cursor:
+            async with cursor.copy(target.sql.encode()) as copy:
+                await copy.write(data)
+            return cursor.rowcount
+
+
+class AsyncDriver:
+    """Inserts jobs by psycopg on an event loop.
+
+    Parameters:
+        source: A connection string, a ``psycopg_pool.AsyncConnectionPool``, or a
+            ``psycopg.AsyncConnection``. From a connection string the driver keeps a small pool of its
+            own; end it by `close`, or use the driver as an async context manager. From a connection,
+            inserts without ``tx`` run in that connection's own transaction (in autocommit, each in one
+            of its own).
+
+    Raises:
+        ConfigurationError: if `source` is none of them.
+    """
+
+    style = "numeric_dollar"
+    copies = True
+
+    def __init__(self, source: str | AsyncConnection | AsyncConnectionPool[Any]) -> None:
+        if isinstance(source, psycopg.Connection) or is_pool(source, "ConnectionPool"):
+            raise ConfigurationError(
+                f"AsyncDriver cannot use {type(source).__name__}; use riverqueue_psycopg.Driver"
+            )
+        if not isinstance(source, str | psycopg.AsyncConnection) and not is_pool(
+            source, "AsyncConnectionPool"
+        ):
+            raise ConfigurationError(
+                "AsyncDriver must be made from a connection string, a psycopg_pool.AsyncConnectionPool or a "
+                f"psycopg.AsyncConnection, not {type(source).__name__}"
+            )
+        self._source = source
+        self._own_pool: AsyncConnectionPool[Any] | None = None
+        self._lock = Lock()
+
+    async def unwrap(self, tx: AsyncConnection, /) -> AsyncExecutor:
+        """Find the executor in the caller's transaction."""
+        check_tx(tx, psycopg.AsyncConnection, psycopg.Connection)
+        return AsyncExecutor(tx)
+
+    @asynccontextmanager
+    async def begin(self, options: TransactionOptions) -> AsyncGenerator[AsyncConnection]:
+        """Open a transaction, ended with the block."""
+        async with self._connection() as connection, _settings(connection, options), connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def autocommit(self) -> AsyncGenerator[AsyncExecutor]:
+        """Give an executor whose statements each commit by themselves."""
+        if isinstance(self._source, psycopg.AsyncConnection):
+            yield AsyncExecutor(self._usable(self._source))
+            return
+        async with self._connection() as connection:
+            before = connection.autocommit
+            if not before:
+                await connection.set_autocommit(True)
+            try:
+                yield AsyncExecutor(connection)
+            finally:
+                if not before and not connection.closed:
+                    await connection.set_autocommit(False)
+
+    async def close(self) -> None:
+        """Close the pool made from a connection string; what the caller owns stays open."""
+        async with self._lock:
+            pool, self._own_pool = self._own_pool, None
+        if pool is not None:
+            await pool.close()
+
+    async def __aenter__(self) -> AsyncDriver:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncGenerator[AsyncConnection]:
+        if isinstance(self._source, psycopg.AsyncConnection):
+            yield self._usable(self._source)
+            return
+        pool = await self._pool()
+        try:
+            connection = await pool.getconn()
+        except psycopg.OperationalError as error:
+            raise UnavailableError(
+                f"no connection to the database could be had from the pool: {error}"
+            ) from error
+        try:
+            yield connection
+        finally:
+            await pool.putconn(connection)
+
+    def _usable(self, connection: AsyncConnection) -> AsyncConnection:
+        if connection.closed:
+            raise UnavailableError("the psycopg connection this driver was made from is closed")
+        return connection
+
+    async def _pool(self) -> AsyncConnectionPool[Any]:
+        if not isinstance(self._source, str):
+            return self._source  # type: ignore[return-value]
+        async with self._lock:
+            if self._own_pool is None:
+                self._own_pool = await _new_pool(self._source)
+            return self._own_pool
+
+
+async def _new_pool(conninfo: str) -> AsyncConnectionPool[Any]:
+    try:
+        # Once by hand first: a pool would try for half a minute before it says what is wrong.
+        await (await psycopg.AsyncConnection.connect(conninfo)).close()
+    except psycopg.OperationalError as error:
+        raise UnavailableError(f"the database cannot be reached: {error}") from error
+    from psycopg_pool import AsyncConnectionPool
+
+    pool = AsyncConnectionPool(conninfo, min_size=1, max_size=8, open=False, name="riverqueue")
+    await pool.open()
+    return pool
+
+
+@asynccontextmanager
+async def _settings(connection: AsyncConnection, options: TransactionOptions) -> AsyncGenerator[None]:
+    before = (connection.isolation_level, connection.read_only, connection.deferrable)
+    changed = options != TransactionOptions()
+    if changed:
+        check_idle(connection)
+        if options.isolation_level is not None:
+            await connection.set_isolation_level(ISOLATION[options.isolation_level])
+        if options.read_only is not None:
+            await connection.set_read_only(options.read_only)
+        if options.deferrable is not None:
+            await connection.set_deferrable(options.deferrable)
+    try:
+        yield
+    finally:
+        if changed and not connection.closed:
+            await connection.set_isolation_level(before[0])
+            await connection.set_read_only(before[1])
+            await connection.set_deferrable(before[2])

@@ -1,0 +1,178 @@
+"""The sync driver for psycopg."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from riverqueue.driver import BoundParams, CopyTarget, Row, TransactionOptions
+from riverqueue.errors import ConfigurationError, UnavailableError
+from riverqueue_psycopg.handles import ISOLATION, check_idle, check_tx, is_pool
+
+if TYPE_CHECKING:  # the pool is an optional package
+    from psycopg_pool import ConnectionPool
+
+Connection: TypeAlias = psycopg.Connection[Any]
+
+
+class Executor:
+    """One psycopg connection in a transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
+        """Run one statement and return all its rows."""
+        # A raw cursor of our own: `$1` goes to the server as it is, and the caller's row factory,
+        # cursor class and binary setting do not matter.
+        with psycopg.RawCursor(self._connection, row_factory=tuple_row) as cursor:
+            return cursor.execute(sql.encode(), params, binary=False).fetchall()
+
+    def savepoint(self) -> AbstractContextManager[Any]:
+        """Keep what goes wrong inside the block from the transaction around it."""
+        return self._connection.transaction()
+
+    def copy(self, target: CopyTarget, data: bytes) -> int:
+        """Copy binary rows into a table and return how many."""
+        with self._connection.cursor() as cursor:
+            with cursor.copy(target.sql.encode()) as copy:
+                copy.write(data)
+            return cursor.rowcount
+
+
+class Driver:
+    """Inserts jobs by psycopg.
+
+    Parameters:
+        source: A connection string, a ``psycopg_pool.ConnectionPool``, or a ``psycopg.Connection``.
+            From a connection string the driver keeps a small pool of its own; end it by `close`, or
+            use the driver as a context manager. From a connection, inserts without ``tx`` run in that
+            connection's own transaction (in autocommit, each in one of its own).
+
+    Raises:
+        ConfigurationError: if `source` is none of them.
+    """
+
+    style = "numeric_dollar"
+    copies = True
+
+    def __init__(self, source: str | Connection | ConnectionPool[Any]) -> None:
+        if isinstance(source, psycopg.AsyncConnection) or is_pool(source, "AsyncConnectionPool"):
+            raise ConfigurationError(
+                f"Driver cannot use {type(source).__name__}; use riverqueue_psycopg.AsyncDriver"
+            )
+        if not isinstance(source, str | psycopg.Connection) and not is_pool(source, "ConnectionPool"):
+            raise ConfigurationError(
+                "Driver must be made from a connection string, a psycopg_pool.ConnectionPool or a "
+                f"psycopg.Connection, not {type(source).__name__}"
+            )
+        self._source = source
+        self._own_pool: ConnectionPool[Any] | None = None
+        self._lock = Lock()
+
+    def unwrap(self, tx: Connection, /) -> Executor:
+        """Find the executor in the caller's transaction."""
+        check_tx(tx, psycopg.Connection, psycopg.AsyncConnection)
+        return Executor(tx)
+
+    @contextmanager
+    def begin(self, options: TransactionOptions) -> Generator[Connection]:
+        """Open a transaction, ended with the block."""
+        with self._connection() as connection, _settings(connection, options), connection.transaction():
+            yield connection
+
+    @contextmanager
+    def autocommit(self) -> Generator[Executor]:
+        """Give an executor whose statements each commit by themselves."""
+        if isinstance(self._source, psycopg.Connection):
+            yield Executor(self._usable(self._source))
+            return
+        with self._connection() as connection:
+            before = connection.autocommit
+            if not before:
+                connection.autocommit = True
+            try:
+                yield Executor(connection)
+            finally:
+                if not before and not connection.closed:
+                    connection.autocommit = False
+
+    def close(self) -> None:
+        """Close the pool made from a connection string; what the caller owns stays open."""
+        with self._lock:
+            pool, self._own_pool = self._own_pool, None
+        if pool is not None:
+            pool.close()
+
+    def __enter__(self) -> Driver:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _connection(self) -> Generator[Connection]:
+        if isinstance(self._source, psycopg.Connection):
+            yield self._usable(self._source)
+            return
+        pool = self._pool()
+        try:
+            connection = pool.getconn()
+        except psycopg.OperationalError as error:
+            raise UnavailableError(
+                f"no connection to the database could be had from the pool: {error}"
+            ) from error
+        try:
+            yield connection
+        finally:
+            pool.putconn(connection)
+
+    def _usable(self, connection: Connection) -> Connection:
+        if connection.closed:
+            raise UnavailableError("the psycopg connection this driver was made from is closed")
+        return connection
+
+    def _pool(self) -> ConnectionPool[Any]:
+        if not isinstance(self._source, str):
+            return self._source  # type: ignore[return-value]
+        with self._lock:
+            if self._own_pool is None:
+                self._own_pool = _new_pool(self._source)
+            return self._own_pool
+
+
+def _new_pool(conninfo: str) -> ConnectionPool[Any]:
+    try:
+        # Once by hand first: a pool would try for half a minute before it says what is wrong.
+        psycopg.connect(conninfo).close()
+    except psycopg.OperationalError as error:
+        raise UnavailableError(f"the database cannot be reached: {error}") from error
+    from psycopg_pool import ConnectionPool
+
+    return ConnectionPool(conninfo, min_size=1, max_size=8, open=True, name="riverqueue")
+
+
+@contextmanager
+def _settings(connection: Connection, options: TransactionOptions) -> Generator[None]:
+    before = (connection.isolation_level, connection.read_only, connection.deferrable)
+    changed = options != TransactionOptions()
+    if changed:
+        check_idle(connection)
+        if options.isolation_level is not None:
+            connection.isolation_level = ISOLATION[options.isolation_level]
+        if options.read_only is not None:
+            connection.read_only = options.read_only
+        if options.deferrable is not None:
+            connection.deferrable = options.deferrable
+    try:
+        yield
+    finally:
+        if changed and not connection.closed:
+            connection.isolation_level, connection.read_only, connection.deferrable = before

@@ -1,0 +1,272 @@
+"""The async driver for SQLAlchemy."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from io import BytesIO
+from typing import Any, Generic, TypeAlias, TypeVar, overload
+
+from sqlalchemy import Connection, exc
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    async_scoped_session,
+    async_sessionmaker,
+)
+
+from riverqueue.driver import BoundParams, CopyTarget, Row, TransactionOptions
+from riverqueue.errors import ConfigurationError, TransactionError, UnavailableError
+from riverqueue.sql import Paramstyle
+from riverqueue_sqlalchemy import driver as sync
+from riverqueue_sqlalchemy.handles import (
+    begin_on,
+    check_connection,
+    connection_of,
+    end_on,
+    isolation_of,
+    options_of,
+    style_of,
+)
+
+AsyncTx: TypeAlias = AsyncConnection | AsyncSession | async_scoped_session[Any]
+AsyncSource: TypeAlias = (
+    AsyncEngine | AsyncConnection | AsyncSession | async_sessionmaker[Any] | async_scoped_session[Any]
+)
+BeginT = TypeVar("BeginT", bound=AsyncConnection | AsyncSession)
+
+
+class AsyncExecutor:
+    """One SQLAlchemy connection in a transaction: the sync executor, run as SQLAlchemy runs sync code."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
+        """Run one statement and return all its rows."""
+        return await self._connection.run_sync(_fetch, sql, params)
+
+    def savepoint(self) -> AbstractAsyncContextManager[Any]:
+        """Keep what goes wrong inside the block from the transaction around it."""
+        return self._connection.begin_nested()
+
+    async def copy(self, target: CopyTarget, data: bytes) -> int:
+        """Copy binary rows into a table and return how many."""
+        raw = await self._connection.get_raw_connection()
+        library: Any = raw.driver_connection
+        if hasattr(library, "copy_to_table"):
+            if not library.is_in_transaction():
+                # SQLAlchemy begins asyncpg's transaction with the first statement it sees itself.
+                await self._connection.exec_driver_sql("SELECT 1")
+            copied = _copy_asyncpg(library, target, data)
+        else:
+            copied = _copy_psycopg(library, target, data)
+        try:
+            return await copied
+        except Exception as error:
+            raise _translated(error, target.sql, raw.dbapi_connection, self._connection) from error
+
+
+def _fetch(connection: Connection, sql: str, params: BoundParams) -> Sequence[Row]:
+    return sync.Executor(connection).fetch(sql, params)
+
+
+async def _copy_asyncpg(library: Any, target: CopyTarget, data: bytes) -> int:
+    status: str = await library.copy_to_table(
+        target.table,
+        source=BytesIO(data),
+        columns=target.columns,
+        schema_name=target.schema,
+        format="binary",
+    )
+    return int(status.removeprefix("COPY "))
+
+
+async def _copy_psycopg(library: Any, target: CopyTarget, data: bytes) -> int:
+    async with library.cursor() as cursor:
+        async with cursor.copy(target.sql) as copy:
+            await copy.write(data)
+        return cursor.rowcount  # type: ignore[no-any-return]
+
+
+def _translated(error: Exception, sql: str, adapter: Any, connection: AsyncConnection) -> Exception:
+    """Wrap an error of the library's as SQLAlchemy would, had it run the statement itself."""
+    try:
+        adapter._handle_exception(error)  # asyncpg's adapter makes a DBAPI error of it
+    except AttributeError:
+        pass
+    except Exception as translated:
+        error = translated
+    return sync.translated(error, sql, connection.dialect)
+
+
+class AsyncDriver(Generic[BeginT]):
+    """Inserts jobs by SQLAlchemy on an event loop.
+
+    Parameters:
+        source: An ``AsyncEngine``, an ``async_sessionmaker``, or an ``AsyncConnection``, ``AsyncSession``
+            or ``async_scoped_session`` of yours. From the latter three, inserts without ``tx`` run in
+            its own transaction.
+        bind_arguments: For sessions with several binds: which one has River's tables, as
+            ``AsyncSession.connection(bind_arguments=…)`` takes them.
+
+    Raises:
+        ConfigurationError: if `source` is none of them, or not PostgreSQL.
+    """
+
+    @overload
+    def __init__(
+        self: "AsyncDriver[AsyncConnection]",
+        source: AsyncEngine | AsyncConnection,
+        *,
+        bind_arguments: None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: "AsyncDriver[AsyncSession]",
+        source: AsyncSession | async_sessionmaker[Any] | async_scoped_session[Any],
+        *,
+        bind_arguments: Mapping[str, Any] | None = None,
+    ) -> None: ...
+    def __init__(self, source: AsyncSource, *, bind_arguments: Mapping[str, Any] | None = None) -> None:
+        if not isinstance(
+            source, AsyncEngine | AsyncConnection | AsyncSession | async_sessionmaker | async_scoped_session
+        ):
+            raise ConfigurationError(_wrong_source(source))
+        self._source = source
+        self._bind_arguments = bind_arguments
+        self._style = None if not isinstance(source, AsyncEngine | AsyncConnection) else style_of(source.dialect)
+
+    @property
+    def style(self) -> Paramstyle:
+        """How the engine's library marks parameters."""
+        if self._style is None:
+            self._style = style_of(self._bind().dialect)
+        return self._style
+
+    @property
+    def copies(self) -> bool:
+        """Whether its executors can copy."""
+        return True
+
+    async def unwrap(self, tx: AsyncTx, /) -> AsyncExecutor:
+        """Find the executor in the caller's transaction; a session's pending objects are flushed."""
+        if isinstance(tx, AsyncConnection):
+            if tx.sync_connection is None:
+                raise TransactionError("tx is an AsyncConnection that was not started; use `async with` or await it")
+            check_connection(tx.sync_connection)
+            return AsyncExecutor(tx)
+        if not isinstance(tx, AsyncSession | async_scoped_session):
+            raise TransactionError(_wrong_type(tx))
+        session: AsyncSession = tx() if isinstance(tx, async_scoped_session) else tx
+        # The check flushes, which is SQLAlchemy's to do in its own way of running sync code.
+        await session.run_sync(connection_of, self._bind_arguments)
+        return AsyncExecutor(await session.connection(bind_arguments=dict(self._bind_arguments or {})))
+
+    @asynccontextmanager
+    async def begin(self, options: TransactionOptions) -> AsyncGenerator[BeginT]:
+        """Open a transaction, ended with the block."""
+        source: Any = self._source
+        if isinstance(source, AsyncEngine):
+            async with self._connect(source, options_of(options)) as connection, connection.begin():
+                yield connection  # type: ignore[misc]
+        elif isinstance(source, async_sessionmaker):
+            async with source() as session, session.begin():
+                await session.connection(
+                    bind_arguments=dict(self._bind_arguments or {}), execution_options=options_of(options)
+                )
+                yield session
+        else:
+            async with _within(source() if isinstance(source, async_scoped_session) else source, options) as tx:
+                yield tx
+
+    @asynccontextmanager
+    async def autocommit(self) -> AsyncGenerator[AsyncExecutor]:
+        """Give an executor whose statements each commit by themselves."""
+        source = self._source
+        started = source.sync_connection if isinstance(source, AsyncConnection) else None
+        if isinstance(source, AsyncConnection) and started and isolation_of(started) == "AUTOCOMMIT":
+            yield AsyncExecutor(source)
+            return
+        if isinstance(source, AsyncConnection | AsyncSession | async_scoped_session):
+            yield await self.unwrap(source)
+            return
+        async with self._connect(self._bind(), {"isolation_level": "AUTOCOMMIT"}) as connection:
+            yield AsyncExecutor(connection)
+
+    @asynccontextmanager
+    async def _connect(self, engine: AsyncEngine, options: Mapping[str, Any]) -> AsyncGenerator[AsyncConnection]:
+        connection = engine.connect()
+        try:
+            await connection.start()
+        except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, OSError) as error:
+            raise UnavailableError(f"no connection to the database could be had: {error}") from error
+        try:
+            if options:
+                await connection.execution_options(**options)
+            yield connection
+        finally:
+            await connection.close()
+
+    def _bind(self) -> AsyncEngine:
+        source = self._source
+        if isinstance(source, AsyncEngine):
+            return source
+        if isinstance(source, AsyncConnection):
+            return source.engine
+        session: AsyncSession = source if isinstance(source, AsyncSession) else source()
+        try:
+            bind: Any = session.get_bind(**(self._bind_arguments or {}))
+        except exc.UnboundExecutionError as error:
+            raise ConfigurationError(
+                "the session has no engine for River's tables: give it a bind, or name one by "
+                "AsyncDriver(source, bind_arguments={'bind': engine.sync_engine})"
+            ) from error
+        return AsyncEngine(bind if not isinstance(bind, Connection) else bind.engine)
+
+
+@asynccontextmanager
+async def _within(source: Any, options: TransactionOptions) -> AsyncGenerator[Any]:
+    """Begin on the caller's own handle: a transaction if there is none, a savepoint otherwise."""
+    changed = options != TransactionOptions()
+    if isinstance(source, AsyncConnection) and changed:
+        await source.run_sync(begin_on, options)
+        try:
+            async with source.begin():
+                yield source
+        finally:
+            await source.run_sync(end_on, options)
+    elif source.in_transaction() and not changed:
+        async with source.begin_nested():
+            yield source
+    elif source.in_transaction():
+        raise ConfigurationError("the transaction has begun already: its isolation level cannot be changed any more")
+    else:
+        async with source.begin():
+            if changed:
+                await source.connection(execution_options=options_of(options))
+            yield source
+
+
+def _wrong_type(tx: object) -> str:
+    name = f"{type(tx).__module__.split('.')[0]}.{type(tx).__name__}"
+    if isinstance(tx, AsyncEngine):
+        return f"tx is a {name}; pass a connection of it: `async with engine.begin() as tx:`"
+    if isinstance(tx, async_sessionmaker):
+        return f"tx is a {name}; pass a session of it: `async with Session.begin() as tx:`"
+    if type(tx).__name__ in {"Connection", "Session", "scoped_session"}:
+        return f"tx is a {name}, which AsyncClient cannot use; use Client with riverqueue_sqlalchemy.Driver"
+    return f"tx must be a SQLAlchemy AsyncConnection, AsyncSession or async_scoped_session, not a {name}"
+
+
+def _wrong_source(source: object) -> str:
+    name = type(source).__name__
+    if name in {"Engine", "Connection", "Session", "sessionmaker", "scoped_session"}:
+        return f"AsyncDriver cannot use {name}; use riverqueue_sqlalchemy.Driver"
+    if isinstance(source, str):
+        return "AsyncDriver must be made from an AsyncEngine, not a URL: AsyncDriver(create_async_engine(url))"
+    return (
+        "AsyncDriver must be made from an AsyncEngine, async_sessionmaker, AsyncConnection, AsyncSession or "
+        f"async_scoped_session, not {name}"
+    )

@@ -1,0 +1,204 @@
+"""The sync driver for SQLAlchemy."""
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from io import BytesIO
+from typing import Any, Generic, TypeAlias, TypeVar, overload
+
+from sqlalchemy import Connection, Engine, exc
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+
+from riverqueue.driver import BoundParams, CopyTarget, Row, TransactionOptions
+from riverqueue.errors import ConfigurationError, UnavailableError
+from riverqueue.sql import Paramstyle
+from riverqueue_sqlalchemy.handles import begin_on, connection_of, end_on, isolation_of, options_of, style_of
+
+Tx: TypeAlias = Connection | Session | scoped_session[Any]
+Source: TypeAlias = Engine | Connection | Session | sessionmaker[Any] | scoped_session[Any]
+BeginT = TypeVar("BeginT", bound=Connection | Session)
+
+
+class Executor:
+    """One SQLAlchemy connection in a transaction."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
+        """Run one statement and return all its rows."""
+        result = self._connection.exec_driver_sql(sql, params)
+        # The library's own rows: SQLAlchemy's would cost as much again as the statement.
+        rows: Sequence[Row] = result.cursor.fetchall()
+        result.close()
+        return rows
+
+    def savepoint(self) -> AbstractContextManager[Any]:
+        """Keep what goes wrong inside the block from the transaction around it."""
+        return self._connection.begin_nested()
+
+    def copy(self, target: CopyTarget, data: bytes) -> int:
+        """Copy binary rows into a table and return how many."""
+        if not self._connection.in_transaction():
+            self._connection.begin()
+        cursor: Any = self._connection.connection.cursor()
+        try:
+            return _copy(cursor, target.sql, data)
+        except Exception as error:
+            raise translated(error, target.sql, self._connection.dialect) from error
+        finally:
+            cursor.close()
+
+
+def _copy(cursor: Any, sql: str, data: bytes) -> int:
+    if hasattr(cursor, "copy_expert"):  # psycopg2
+        cursor.copy_expert(sql, BytesIO(data))
+    else:
+        with cursor.copy(sql) as copy:
+            copy.write(data)
+    return cursor.rowcount  # type: ignore[no-any-return]
+
+
+def translated(error: Exception, sql: str, dialect: Dialect) -> Exception:
+    """Wrap an error of the library's as SQLAlchemy would, had it run the statement itself."""
+    base: type[Exception] = dialect.loaded_dbapi.Error
+    if not isinstance(error, base):
+        return error
+    return exc.DBAPIError.instance(sql, None, error, base, dialect=dialect)  # type: ignore[return-value]
+
+
+class Driver(Generic[BeginT]):
+    """Inserts jobs by SQLAlchemy.
+
+    Parameters:
+        source: An ``Engine``, a ``sessionmaker``, or a ``Connection``, ``Session`` or ``scoped_session``
+            of yours. From the latter three, inserts without ``tx`` run in its own transaction.
+        bind_arguments: For sessions with several binds: which one has River's tables, as
+            ``Session.connection(bind_arguments=…)`` takes them.
+
+    Raises:
+        ConfigurationError: if `source` is none of them, or not PostgreSQL.
+    """
+
+    @overload
+    def __init__(self: "Driver[Connection]", source: Engine | Connection, *, bind_arguments: None = None) -> None: ...
+    @overload
+    def __init__(
+        self: "Driver[Session]",
+        source: Session | sessionmaker[Any] | scoped_session[Any],
+        *,
+        bind_arguments: Mapping[str, Any] | None = None,
+    ) -> None: ...
+    def __init__(self, source: Source, *, bind_arguments: Mapping[str, Any] | None = None) -> None:
+        if not isinstance(source, Engine | Connection | Session | sessionmaker | scoped_session):
+            raise ConfigurationError(_wrong_source(source))
+        self._source = source
+        self._bind_arguments = bind_arguments
+        self._style = None if not isinstance(source, Engine | Connection) else style_of(source.dialect)
+
+    @property
+    def style(self) -> Paramstyle:
+        """How the engine's library marks parameters."""
+        if self._style is None:
+            self._style = style_of(self._bind().dialect)
+        return self._style
+
+    @property
+    def copies(self) -> bool:
+        """Whether its executors can copy."""
+        return True
+
+    def unwrap(self, tx: Tx, /) -> Executor:
+        """Find the executor in the caller's transaction; a session's pending objects are flushed."""
+        return Executor(connection_of(tx, self._bind_arguments))
+
+    @contextmanager
+    def begin(self, options: TransactionOptions) -> Generator[BeginT]:
+        """Open a transaction, ended with the block."""
+        source: Any = self._source
+        if isinstance(source, Engine):
+            with self._connect(source, options_of(options)) as connection, connection.begin():
+                yield connection
+        elif isinstance(source, sessionmaker):
+            with source() as session, session.begin():
+                session.connection(
+                    bind_arguments=dict(self._bind_arguments or {}), execution_options=options_of(options)
+                )
+                yield session
+        else:
+            with _within(source() if isinstance(source, scoped_session) else source, options) as tx:
+                yield tx
+
+    @contextmanager
+    def autocommit(self) -> Generator[Executor]:
+        """Give an executor whose statements each commit by themselves."""
+        source = self._source
+        if isinstance(source, Connection) and isolation_of(source) == "AUTOCOMMIT":
+            yield Executor(source)
+        elif isinstance(source, Connection | Session | scoped_session):
+            yield self.unwrap(source)
+        else:
+            with self._connect(self._bind(), {"isolation_level": "AUTOCOMMIT"}) as connection:
+                yield Executor(connection)
+
+    @contextmanager
+    def _connect(self, engine: Engine, options: Mapping[str, Any]) -> Generator[Connection]:
+        try:
+            connection = engine.connect()
+        except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, OSError) as error:
+            raise UnavailableError(f"no connection to the database could be had: {error}") from error
+        with connection:
+            yield connection.execution_options(**options) if options else connection
+
+    def _bind(self) -> Engine:
+        source = self._source
+        if isinstance(source, Engine):
+            return source
+        if isinstance(source, Connection):
+            return source.engine
+        session = source if isinstance(source, Session) else source()
+        try:
+            bind = session.get_bind(**(self._bind_arguments or {}))
+        except exc.UnboundExecutionError as error:
+            raise ConfigurationError(
+                "the session has no engine for River's tables: give it a bind, or name one by "
+                "Driver(source, bind_arguments={'bind': engine})"
+            ) from error
+        finally:
+            if isinstance(source, sessionmaker):
+                session.close()
+        return bind if isinstance(bind, Engine) else bind.engine
+
+
+@contextmanager
+def _within(source: Any, options: TransactionOptions) -> Generator[Any]:
+    """Begin on the caller's own handle: a transaction if there is none, a savepoint otherwise."""
+    changed = options != TransactionOptions()
+    if isinstance(source, Connection) and changed:
+        begin_on(source, options)
+        try:
+            with source.begin():
+                yield source
+        finally:
+            end_on(source, options)
+    elif source.in_transaction() and not changed:
+        with source.begin_nested():
+            yield source
+    elif source.in_transaction():
+        raise ConfigurationError("the transaction has begun already: its isolation level cannot be changed any more")
+    else:
+        with source.begin():
+            if changed:
+                source.connection(execution_options=options_of(options))
+            yield source
+
+
+def _wrong_source(source: object) -> str:
+    name = type(source).__name__
+    if name.startswith(("Async", "async_")):
+        return f"Driver cannot use {name}; use riverqueue_sqlalchemy.AsyncDriver"
+    if isinstance(source, str):
+        return "Driver must be made from an Engine, not a URL: Driver(sqlalchemy.create_engine(url))"
+    return f"Driver must be made from an Engine, sessionmaker, Connection, Session or scoped_session, not {name}"
