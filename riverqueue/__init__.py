@@ -27,6 +27,7 @@ from riverqueue.insert_opts import (
     UniqueOpts,
 )
 from riverqueue.insert_params import InsertManyParams, JobInsertParams
+from riverqueue.job_args import DictArgs, JobArgs, JobArgsWithInsertOpts, JobArgsWithToJSON, Unique
 from riverqueue.jobs import AttemptError, InsertResult, JobRow, JobState
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "AttemptError",
     "Client",
     "ConfigurationError",
+    "DictArgs",
     "InsertHook",
     "InsertManyParams",
     "InsertMiddleware",
@@ -45,6 +47,9 @@ __all__ = [
     "InsertResult",
     "InvalidArgsError",
     "InvalidJobError",
+    "JobArgs",
+    "JobArgsWithInsertOpts",
+    "JobArgsWithToJSON",
     "JobInsertParams",
     "JobRow",
     "JobState",
@@ -53,5 +58,6 @@ __all__ = [
     "TransactionError",
     "TransactionOptions",
     "UnavailableError",
+    "Unique",
     "UniqueOpts",
 ]

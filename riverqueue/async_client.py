@@ -100,7 +100,7 @@ class AsyncClient(Generic[TxT, BeginT]):
 
         Parameters:
             args: The job's args: a dataclass, attrs class, msgspec Struct or pydantic model with a
-                ``kind``, a `riverqueue.Args`, or anything with ``kind`` and ``to_json()``. A
+                ``kind``, a `DictArgs`, or anything with ``kind`` and ``to_json()``. A
                 function is called for them after pending objects of a session `tx` are flushed.
             insert_opts: Options, before those of the args' own ``insert_opts()``.
             tx: Your transaction: a connection or session of the driver's library.
@@ -117,9 +117,7 @@ class AsyncClient(Generic[TxT, BeginT]):
         """
         return (await self._insert([(args, insert_opts)], tx, savepoint))[0]
 
-    async def insert_tx(
-        self, tx: TxT, args: ArgsOrCallable, insert_opts: InsertOpts | None = None
-    ) -> InsertResult:
+    async def insert_tx(self, tx: TxT, args: ArgsOrCallable, insert_opts: InsertOpts | None = None) -> InsertResult:
         """Insert one job in your transaction; the same as ``insert(args, insert_opts, tx=tx)``."""
         return await self.insert(args, insert_opts, tx=config.given(tx))
 
@@ -147,9 +145,7 @@ class AsyncClient(Generic[TxT, BeginT]):
         """
         return await self._insert(_pairs(items), tx, savepoint)
 
-    async def insert_many_tx(
-        self, tx: TxT, items: Iterable[InsertManyParams | ArgsOrCallable]
-    ) -> list[InsertResult]:
+    async def insert_many_tx(self, tx: TxT, items: Iterable[InsertManyParams | ArgsOrCallable]) -> list[InsertResult]:
         """Insert a batch in your transaction; the same as ``insert_many(items, tx=tx)``."""
         return await self.insert_many(items, tx=config.given(tx))
 
@@ -287,7 +283,4 @@ class AsyncClient(Generic[TxT, BeginT]):
 def _pairs(
     items: Iterable[InsertManyParams | ArgsOrCallable],
 ) -> Sequence[tuple[ArgsOrCallable, InsertOpts | None]]:
-    return [
-        (item.args, item.insert_opts) if isinstance(item, InsertManyParams) else (item, None)
-        for item in items
-    ]
+    return [(item.args, item.insert_opts) if isinstance(item, InsertManyParams) else (item, None) for item in items]

@@ -49,9 +49,7 @@ class AsyncDatabase(Generic[TxT, BeginT]):
         """Run an operation in an open transaction."""
         return await perform_async(operation, executor, self._dialect)
 
-    async def run(
-        self, work: Callable[[AsyncExecutor], Awaitable[T]], *, atomic: bool, attempts: int = ATTEMPTS
-    ) -> T:
+    async def run(self, work: Callable[[AsyncExecutor], Awaitable[T]], *, atomic: bool, attempts: int = ATTEMPTS) -> T:
         """Do some work outside of any transaction of the caller's.
 
         Parameters:

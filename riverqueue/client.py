@@ -101,7 +101,7 @@ class Client(Generic[TxT, BeginT]):
 
         Parameters:
             args: The job's args: a dataclass, attrs class, msgspec Struct or pydantic model with a
-                ``kind``, a `riverqueue.Args`, or anything with ``kind`` and ``to_json()``. A
+                ``kind``, a `DictArgs`, or anything with ``kind`` and ``to_json()``. A
                 function is called for them after pending objects of a session `tx` are flushed.
             insert_opts: Options, before those of the args' own ``insert_opts()``.
             tx: Your transaction: a connection or session of the driver's library.

@@ -73,9 +73,7 @@ def check_driver(driver: Any, *, asynchronous: bool) -> None:
     if inspect.iscoroutinefunction(unwrap) != asynchronous:
         mine, other = ("AsyncClient", "Client") if asynchronous else ("Client", "AsyncClient")
         kind = type(driver).__name__
-        raise ConfigurationError(
-            f"{mine} cannot use {kind}; use {other}, or the adapter's other driver class"
-        )
+        raise ConfigurationError(f"{mine} cannot use {kind}; use {other}, or the adapter's other driver class")
 
 
 def check_no_savepoint(savepoint: bool) -> None:

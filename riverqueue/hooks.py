@@ -26,9 +26,7 @@ class InsertHook(Protocol):
 class InsertMiddleware(Protocol):
     """Wraps the insert of a batch."""
 
-    def insert_many(
-        self, jobs: Sequence[JobInsertParams], inner: Callable[[], InsertOutcome], /
-    ) -> InsertOutcome:
+    def insert_many(self, jobs: Sequence[JobInsertParams], inner: Callable[[], InsertOutcome], /) -> InsertOutcome:
         """Do something, call `inner`, return its outcome."""
         ...
 

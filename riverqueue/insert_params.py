@@ -259,7 +259,14 @@ def recheck(params: JobInsertParams) -> None:
     params.tags = _tags(params.tags)
     params.scheduled_at = _scheduled_at(params.scheduled_at)
     params.created_at = _scheduled_at(params.created_at)
-    params.state = JobState(params.state)
+    params.state = _known_state(params.state)
+
+
+def _known_state(state: str) -> JobState:
+    try:
+        return JobState(state)
+    except ValueError:
+        raise InvalidJobError(f"state is unknown: {state!r}. It is one of {', '.join(JobState)}") from None
 
 
 def document(jobs: Sequence[JobInsertParams], ids: Sequence[int] | None = None) -> str:

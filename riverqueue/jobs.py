@@ -35,6 +35,9 @@ STATE_WEIGHTS = {
     JobState.SCHEDULED: 128,
 }
 
+#: Columns of a job; a statement may return more behind them.
+_WIDTH = 18
+
 _ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -210,7 +213,7 @@ class JobRow:
         return self.metadata.get("output")
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, JobRow) and tuple(self._row) == tuple(other._row)
+        return isinstance(other, JobRow) and tuple(self._row[:_WIDTH]) == tuple(other._row[:_WIDTH])
 
     def __hash__(self) -> int:
         return hash(self.id)

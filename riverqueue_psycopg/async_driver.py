@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import psycopg
 from psycopg.rows import tuple_row
 
-from riverqueue.driver import BoundParams, CopyTarget, Row, TransactionOptions
+from riverqueue.driver import BoundParams, CopyTarget, Paramstyle, Row, TransactionOptions
 from riverqueue.errors import ConfigurationError, UnavailableError
 from riverqueue_psycopg.handles import ISOLATION, check_idle, check_tx, is_pool
 
@@ -62,17 +62,13 @@ class AsyncDriver:
         ConfigurationError: if `source` is none of them.
     """
 
-    style = "numeric_dollar"
+    style: Paramstyle = "numeric_dollar"
     copies = True
 
     def __init__(self, source: str | AsyncConnection | AsyncConnectionPool[Any]) -> None:
         if isinstance(source, psycopg.Connection) or is_pool(source, "ConnectionPool"):
-            raise ConfigurationError(
-                f"AsyncDriver cannot use {type(source).__name__}; use riverqueue_psycopg.Driver"
-            )
-        if not isinstance(source, str | psycopg.AsyncConnection) and not is_pool(
-            source, "AsyncConnectionPool"
-        ):
+            raise ConfigurationError(f"AsyncDriver cannot use {type(source).__name__}; use riverqueue_psycopg.Driver")
+        if not isinstance(source, str | psycopg.AsyncConnection) and not is_pool(source, "AsyncConnectionPool"):
             raise ConfigurationError(
                 "AsyncDriver must be made from a connection string, a psycopg_pool.AsyncConnectionPool or a "
                 f"psycopg.AsyncConnection, not {type(source).__name__}"
@@ -130,9 +126,7 @@ class AsyncDriver:
         try:
             connection = await pool.getconn()
         except psycopg.OperationalError as error:
-            raise UnavailableError(
-                f"no connection to the database could be had from the pool: {error}"
-            ) from error
+            raise UnavailableError(f"no connection to the database could be had from the pool: {error}") from error
         try:
             yield connection
         finally:

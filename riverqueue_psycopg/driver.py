@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import psycopg
 from psycopg.rows import tuple_row
 
-from riverqueue.driver import BoundParams, CopyTarget, Row, TransactionOptions
+from riverqueue.driver import BoundParams, CopyTarget, Paramstyle, Row, TransactionOptions
 from riverqueue.errors import ConfigurationError, UnavailableError
 from riverqueue_psycopg.handles import ISOLATION, check_idle, check_tx, is_pool
 
@@ -60,14 +60,12 @@ class Driver:
         ConfigurationError: if `source` is none of them.
     """
 
-    style = "numeric_dollar"
+    style: Paramstyle = "numeric_dollar"
     copies = True
 
     def __init__(self, source: str | Connection | ConnectionPool[Any]) -> None:
         if isinstance(source, psycopg.AsyncConnection) or is_pool(source, "AsyncConnectionPool"):
-            raise ConfigurationError(
-                f"Driver cannot use {type(source).__name__}; use riverqueue_psycopg.AsyncDriver"
-            )
+            raise ConfigurationError(f"Driver cannot use {type(source).__name__}; use riverqueue_psycopg.AsyncDriver")
         if not isinstance(source, str | psycopg.Connection) and not is_pool(source, "ConnectionPool"):
             raise ConfigurationError(
                 "Driver must be made from a connection string, a psycopg_pool.ConnectionPool or a "
@@ -126,9 +124,7 @@ class Driver:
         try:
             connection = pool.getconn()
         except psycopg.OperationalError as error:
-            raise UnavailableError(
-                f"no connection to the database could be had from the pool: {error}"
-            ) from error
+            raise UnavailableError(f"no connection to the database could be had from the pool: {error}") from error
         try:
             yield connection
         finally:

@@ -50,17 +50,13 @@ def check_idle(connection: Any) -> None:
         ConfigurationError: if it has.
     """
     if connection.info.transaction_status is not TransactionStatus.IDLE:
-        raise ConfigurationError(
-            "the transaction has begun already: its isolation level cannot be changed any more"
-        )
+        raise ConfigurationError("the transaction has begun already: its isolation level cannot be changed any more")
 
 
 def _wrong_type(tx: Any, expected: type[Any], other: type[Any]) -> str:
     name = f"{type(tx).__module__.split('.')[0]}.{type(tx).__name__}"
     if isinstance(tx, other):
-        mine, client = (
-            ("Client", "AsyncClient") if expected is psycopg.Connection else ("AsyncClient", "Client")
-        )
+        mine, client = ("Client", "AsyncClient") if expected is psycopg.Connection else ("AsyncClient", "Client")
         return f"tx is a {name}, which {mine} cannot use; use {client} with riverqueue_psycopg's other driver"
     if isinstance(tx, psycopg.Cursor | psycopg.AsyncCursor):
         return f"tx is a {name}; pass its connection: cursor.connection"

@@ -170,7 +170,7 @@ class AsyncDriver(Generic[BeginT]):
         source: Any = self._source
         if isinstance(source, AsyncEngine):
             async with self._connect(source, options_of(options)) as connection, connection.begin():
-                yield connection  # type: ignore[misc]
+                yield connection
         elif isinstance(source, async_sessionmaker):
             async with source() as session, session.begin():
                 await session.connection(
@@ -196,7 +196,7 @@ class AsyncDriver(Generic[BeginT]):
             yield AsyncExecutor(connection)
 
     @asynccontextmanager
-    async def _connect(self, engine: AsyncEngine, options: Mapping[str, Any]) -> AsyncGenerator[AsyncConnection]:
+    async def _connect(self, engine: AsyncEngine, options: Mapping[str, Any]) -> AsyncGenerator[Any]:
         connection = engine.connect()
         try:
             await connection.start()

@@ -66,7 +66,7 @@ def translated(error: Exception, sql: str, dialect: Dialect) -> Exception:
     base: type[Exception] = dialect.loaded_dbapi.Error
     if not isinstance(error, base):
         return error
-    return exc.DBAPIError.instance(sql, None, error, base, dialect=dialect)  # type: ignore[return-value]
+    return exc.DBAPIError.instance(sql, None, error, base, dialect=dialect)
 
 
 class Driver(Generic[BeginT]):
@@ -119,8 +119,8 @@ class Driver(Generic[BeginT]):
         """Open a transaction, ended with the block."""
         source: Any = self._source
         if isinstance(source, Engine):
-            with self._connect(source, options_of(options)) as connection, connection.begin():
-                yield connection
+            with self._connect(source, options_of(options)) as tx, tx.begin():
+                yield tx
         elif isinstance(source, sessionmaker):
             with source() as session, session.begin():
                 session.connection(
@@ -144,7 +144,7 @@ class Driver(Generic[BeginT]):
                 yield Executor(connection)
 
     @contextmanager
-    def _connect(self, engine: Engine, options: Mapping[str, Any]) -> Generator[Connection]:
+    def _connect(self, engine: Engine, options: Mapping[str, Any]) -> Generator[Any]:
         try:
             connection = engine.connect()
         except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, OSError) as error:

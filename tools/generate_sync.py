@@ -10,7 +10,10 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "riverqueue"
-PAIRS = {"async_client.py": "client.py", "async_database.py": "database.py"}
+SUITE = ("harness", "inserts", "notifications", "servers", "transactions", "unique", "values")
+PAIRS = {"async_client.py": "client.py", "async_database.py": "database.py"} | {
+    f"testing/conformance/async_{name}.py": f"testing/conformance/{name}.py" for name in SUITE
+}
 RULES = [
     (
         r"River's client on an event loop: inserts jobs\. ``client\.py`` is generated from this file\.",
@@ -19,13 +22,13 @@ RULES = [
     (r"use from many tasks at once", "use from many threads at once"),
     (r"``riverqueue_sqlalchemy\.AsyncDriver\(engine\)``", "``riverqueue_sqlalchemy.Driver(engine)``"),
     (r"asynchronous=True", "asynchronous=False"),
-    (r"\basync_database\b", "database"),
-    (r"\bAsync(Client|Database|Driver|Executor|Iterator)\b", r"\1"),
+    (r"\basync_(database|harness)\b", r"\1"),
+    (r"\bAsync(Client|Database|Driver|Executor|Generator|Harness|Iterator)\b", r"\1"),
     (r"\bAbstractAsyncContextManager\b", "AbstractContextManager"),
     (r"\basynccontextmanager\b", "contextmanager"),
     (r"\bAwaitable\[(\w+)\]", r"\1"),
     (r"\bAwaitable, ", ""),
-    (r"\b(settle|perform)_async\b", r"\1"),
+    (r"\b(finished|perform|settle|start|together)_async\b", r"\1"),
     (r"\basync (def|with)\b", r"\1"),
     (r"\bawait ", ""),
 ]

@@ -62,9 +62,7 @@ def insert_many(
     ]
 
 
-def copy_many(
-    jobs: Sequence[JobInsertParams], *, now: datetime, notify: Sequence[str] = ()
-) -> Operation[int]:
+def copy_many(jobs: Sequence[JobInsertParams], *, now: datetime, notify: Sequence[str] = ()) -> Operation[int]:
     """Insert jobs by COPY and return how many; a duplicate fails the whole batch, as in River.
 
     Parameters:
@@ -77,9 +75,7 @@ def copy_many(
     return (yield from copy_jobs(jobs, now))
 
 
-def insert_many_fast(
-    jobs: Sequence[JobInsertParams], *, now: datetime, notify: Sequence[str] = ()
-) -> Operation[int]:
+def insert_many_fast(jobs: Sequence[JobInsertParams], *, now: datetime, notify: Sequence[str] = ()) -> Operation[int]:
     """Do as `copy_many` does, where the driver cannot copy: one statement a chunk, no rows returned."""
     count = 0
     for start, end in _chunks(jobs):

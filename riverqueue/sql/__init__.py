@@ -82,7 +82,7 @@ def render(name: str, style: Paramstyle, schema: str | None = None, duplicate: s
         "job_columns": JOB_COLUMNS,
         "duplicate": _DUPLICATE[duplicate],
     }
-    return _mark(_filled(statements()[name], fragments), style)
+    return mark(_filled(statements()[name], fragments), style)
 
 
 def _filled(text: str, fragments: dict[str, str]) -> str:
@@ -94,7 +94,8 @@ def _part(name: str, fragments: dict[str, str]) -> str:
     return "" if name in fragments else _filled(statements()[name], fragments)
 
 
-def _mark(text: str, style: Paramstyle) -> Rendered:
+def mark(text: str, style: Paramstyle) -> Rendered:
+    """Spell the parameters of one statement as a driver takes them."""
     in_order: Sequence[str] = _PARAM.findall(text)
     if style == "numeric_dollar":
         names = tuple(dict.fromkeys(in_order))

@@ -1,0 +1,73 @@
+"""Type-checks as it stands; never run."""
+
+from dataclasses import dataclass
+from typing import ClassVar, assert_type
+
+import psycopg
+import sqlalchemy
+from psycopg_pool import ConnectionPool
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+
+import riverqueue_psycopg
+import riverqueue_sqlalchemy
+from riverqueue import AsyncClient, Client, InsertManyParams, InsertOpts, InsertResult, JobRow, JobState, UniqueOpts
+
+
+@dataclass
+class SortArgs:
+    kind: ClassVar[str] = "sort"
+    strings: list[str]
+
+
+class OwnJson:
+    kind = "own"
+
+    def to_json(self) -> str:
+        return "{}"
+
+
+def psycopg_(pool: ConnectionPool, tx: "psycopg.Connection[tuple[int]]") -> None:
+    client = Client(riverqueue_psycopg.Driver(pool))
+    result = client.insert(SortArgs(["b"]), InsertOpts(priority=2, unique_opts=UniqueOpts(by_args=True)), tx=tx)
+    assert_type(result, InsertResult)
+    assert_type(result.job, JobRow)
+    assert_type(result.job.state, JobState)
+    assert_type(result.unique_skipped_as_duplicated, bool)
+    assert_type(
+        client.insert_many([SortArgs([]), InsertManyParams(OwnJson()), lambda: SortArgs([])]), list[InsertResult]
+    )
+    assert_type(client.insert_many_fast([OwnJson()], tx=tx), int)
+    with client.transaction(isolation_level="SERIALIZABLE") as own:
+        client.insert_tx(own, OwnJson())
+        own.execute("SELECT 1")
+
+
+def sqlalchemy_(engine: sqlalchemy.Engine, session: Session, scoped: scoped_session[Session]) -> None:
+    client = Client(riverqueue_sqlalchemy.Driver(engine))
+    client.insert(OwnJson(), tx=session)
+    client.insert(OwnJson(), tx=scoped)
+    with engine.begin() as connection:
+        client.insert(OwnJson(), tx=connection)
+    with client.transaction() as tx:
+        assert_type(tx, sqlalchemy.Connection)
+        client.insert(OwnJson(), tx=tx)
+    orm = Client(riverqueue_sqlalchemy.Driver(sessionmaker(engine)))
+    with orm.transaction() as own:
+        assert_type(own, Session)
+        own.add(object())
+
+
+async def sqlalchemy_async(engine: AsyncEngine, session: AsyncSession) -> None:
+    client = AsyncClient(riverqueue_sqlalchemy.AsyncDriver(engine))
+    assert_type(await client.insert(SortArgs([]), tx=session), InsertResult)
+    async with client.transaction() as tx:
+        assert_type(tx, AsyncConnection)
+    orm = AsyncClient(riverqueue_sqlalchemy.AsyncDriver(async_sessionmaker(engine)))
+    async with orm.transaction() as own:
+        assert_type(own, AsyncSession)
+
+
+async def psycopg_async(tx: "psycopg.AsyncConnection[tuple[int]]") -> None:
+    client = AsyncClient(riverqueue_psycopg.AsyncDriver("postgresql://"))
+    assert_type(await client.insert_many([OwnJson()], tx=tx), list[InsertResult])

@@ -1,0 +1,59 @@
+"""Every line marked ``# refused`` must be an error, and no other; never run."""
+
+import psycopg
+import sqlalchemy
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session
+
+import riverqueue_psycopg
+import riverqueue_sqlalchemy
+from riverqueue import AsyncClient, Client, InsertOpts
+
+
+class Args:
+    kind = "own"
+
+    def to_json(self) -> str:
+        return "{}"
+
+
+class NoKind:
+    pass
+
+
+def refused(
+    connection: "psycopg.Connection[tuple[int]]",
+    async_connection: "psycopg.AsyncConnection[tuple[int]]",
+    engine: sqlalchemy.Engine,
+    async_engine: AsyncEngine,
+    session: Session,
+    async_session: AsyncSession,
+) -> None:
+    by_psycopg = Client(riverqueue_psycopg.Driver("postgresql://"))
+    by_psycopg.insert(Args(), tx=session)  # refused
+    by_psycopg.insert(Args(), tx=async_connection)  # refused
+    by_psycopg.insert(Args(), tx="a name")  # refused
+    by_psycopg.insert_tx(session, Args())  # refused
+    by_psycopg.insert(NoKind(), tx=connection)  # refused
+    by_psycopg.insert("sort", tx=connection)  # refused
+    by_psycopg.insert(Args(), InsertOpts(priority="high"), tx=connection)  # refused
+    by_psycopg.insert(Args(), priority=1)  # refused
+    by_psycopg.transaction(isolation_level="CHAOS")  # refused
+
+    by_sqlalchemy = Client(riverqueue_sqlalchemy.Driver(engine))
+    by_sqlalchemy.insert(Args(), tx=connection)  # refused
+    by_sqlalchemy.insert(Args(), tx=engine)  # refused
+    by_sqlalchemy.insert(Args(), tx=async_session)  # refused
+
+    Client(riverqueue_sqlalchemy.AsyncDriver(async_engine))  # refused
+    AsyncClient(riverqueue_sqlalchemy.Driver(engine))  # refused
+    Client(engine)  # refused
+    riverqueue_psycopg.Driver(engine)  # refused
+    riverqueue_sqlalchemy.Driver(connection)  # refused
+    riverqueue_sqlalchemy.Driver(async_engine)  # refused
+
+
+async def refused_async(engine: AsyncEngine, session: Session, connection: sqlalchemy.Connection) -> None:
+    client = AsyncClient(riverqueue_sqlalchemy.AsyncDriver(engine))
+    await client.insert(Args(), tx=session)  # refused
+    await client.insert(Args(), tx=connection)  # refused
