@@ -41,7 +41,7 @@ class AsyncDatabase(Generic[TxT, BeginT]):
         """
         if self._server is None:
             found = await perform_async(probe(self._dialect.schema), executor, self._dialect)
-            self._dialect = Dialect(self._dialect.style, self._dialect.schema, found.duplicate)
+            self._dialect = Dialect(self.driver.style, self._dialect.schema, found.duplicate)
             self._server = found
         return self._server
 

@@ -42,7 +42,7 @@ class Database(Generic[TxT, BeginT]):
         """
         if self._server is None:
             found = perform(probe(self._dialect.schema), executor, self._dialect)
-            self._dialect = Dialect(self._dialect.style, self._dialect.schema, found.duplicate)
+            self._dialect = Dialect(self.driver.style, self._dialect.schema, found.duplicate)
             self._server = found
         return self._server
 

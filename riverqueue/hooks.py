@@ -118,7 +118,7 @@ def _with(method: str, entries: list[object]) -> list[object]:
 
 
 def _called(args: object, name: str) -> list[object]:
-    method = getattr(args, name, None)
+    method: Callable[[], Iterable[object]] | None = getattr(args, name, None)
     return list(method()) if callable(method) else []
 
 

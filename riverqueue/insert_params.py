@@ -12,12 +12,12 @@ from riverqueue import encoding, job_args
 from riverqueue import unique as unique_keys
 from riverqueue.errors import InvalidJobError
 from riverqueue.insert_opts import PRIORITY_DEFAULT, QUEUE_DEFAULT, InsertOpts, UniqueOpts
-from riverqueue.job_args import JobArgs
+from riverqueue.job_args import AnyJobArgs
 from riverqueue.jobs import JobState
 
 #: Args, or a function without parameters that makes them once the transaction's pending objects are
 #: flushed, so that they may hold ids which the flush assigned.
-ArgsOrCallable: TypeAlias = JobArgs | Callable[[], JobArgs]
+ArgsOrCallable: TypeAlias = AnyJobArgs | Callable[[], AnyJobArgs]
 
 _QUEUE = re.compile(r"(?:[a-z0-9])+(?:[_|\-]?[a-z0-9]+)*")
 _TAG = re.compile(r"\w[\w\-]+\w", re.ASCII)
@@ -78,12 +78,12 @@ class JobInsertParams:
 
 
 def resolve(
-    args: ArgsOrCallable, opts: InsertOpts | None, *, max_attempts: int, unique: bool = True, now: datetime
+    given: ArgsOrCallable, opts: InsertOpts | None, *, max_attempts: int, unique: bool = True, now: datetime
 ) -> JobInsertParams:
     """Work out one job: options by precedence, checked; args encoded; unique key computed.
 
     Parameters:
-        args: What the user passed.
+        given: What the user passed.
         opts: Options of the call; first in precedence, before the args' own.
         max_attempts: The client's default.
         unique: Whether unique options count.
@@ -92,8 +92,7 @@ def resolve(
     Raises:
         InvalidJobError: if anything about the job cannot be stored or would surprise.
     """
-    if callable(args) and not hasattr(args, "kind"):
-        args = args()
+    args: Any = given() if callable(given) and not hasattr(given, "kind") else given
     kind = job_args.kind_of(args)
     encoded = job_args.encode_args(args)
     own = job_args.own_insert_opts(args) or _NO_OPTS

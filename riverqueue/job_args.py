@@ -18,6 +18,7 @@ from typing import (
     NotRequired,
     Protocol,
     Required,
+    TypeAlias,
     Union,
     get_args,
     get_origin,
@@ -52,6 +53,16 @@ class JobArgs(Protocol):
     def kind(self) -> str:
         """Says which worker works the job: 2 to 127 of ``A-Z a-z 0-9 _ - [ ] < > / . · : +``."""
         ...
+
+
+class JobArgsOfClass(Protocol):
+    """The same, for type checkers that tell ``kind: ClassVar[str]`` from a property."""
+
+    kind: ClassVar[str]
+
+
+#: Args in either form.
+AnyJobArgs: TypeAlias = JobArgs | JobArgsOfClass
 
 
 class JobArgsWithToJSON(JobArgs, Protocol):
@@ -122,7 +133,7 @@ def checked_kind(kind: str) -> str:
     return kind
 
 
-def kind_of(args: JobArgs) -> str:
+def kind_of(args: AnyJobArgs) -> str:
     """Return the kind of args.
 
     Parameters:
@@ -148,7 +159,7 @@ def _without_kind(args: object, kind: object) -> str:
     return f'kind of {cls} must be a str, not {type(kind).__name__}; write `kind: ClassVar[str] = "my_kind"`'
 
 
-def encode_args(args: JobArgs) -> str:
+def encode_args(args: AnyJobArgs) -> str:
     """Spell args as JSON text of an object that PostgreSQL can store.
 
     Text from ``to_json()`` is kept as it is, once checked.
@@ -221,7 +232,7 @@ def _spelled_by_msgspec(args: Any) -> str:
     return encoding.storable(encoding.respelled(text))
 
 
-def own_insert_opts(args: JobArgs) -> InsertOpts | None:
+def own_insert_opts(args: AnyJobArgs) -> InsertOpts | None:
     """Return the options that args bring along: ``insert_opts()``, or an attribute of that name.
 
     Parameters:
@@ -232,7 +243,7 @@ def own_insert_opts(args: JobArgs) -> InsertOpts | None:
     """
     if not _has_insert_opts(type(args)):
         return None
-    opts: Any = args.insert_opts  # type: ignore[attr-defined]
+    opts: Any = args.insert_opts  # type: ignore[union-attr]
     if callable(opts):
         opts = opts()
     if opts is not None and not isinstance(opts, InsertOpts):
@@ -245,7 +256,7 @@ def _has_insert_opts(cls: type) -> bool:
     return hasattr(cls, "insert_opts")
 
 
-def unique_paths(args: JobArgs) -> tuple[tuple[str, ...], ...]:
+def unique_paths(args: AnyJobArgs) -> tuple[tuple[str, ...], ...]:
     """Return the paths that args mark with `Unique`; empty if they mark none.
 
     Parameters:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from math import isfinite
 from typing import TypeAlias
 
 from riverqueue import encoding
@@ -60,7 +61,7 @@ def _check_states(states: Sequence[JobState | str]) -> None:
     if isinstance(states, str):
         raise InvalidJobError(f"UniqueOpts.by_state must be a list of states, not the string {states!r}")
     for state in states:
-        if state not in STATE_WEIGHTS:
+        if not isinstance(state, str) or state not in STATE_WEIGHTS:
             raise InvalidJobError(f"UniqueOpts.by_state contains invalid state {str(state)!r}")
     missing = [state.value for state in UNIQUE_STATES_REQUIRED if state not in states]
     if missing:
@@ -88,14 +89,12 @@ def period_nanos(opts: UniqueOpts) -> int:
     period = opts.by_period
     if isinstance(period, timedelta):
         return period // _MICROSECOND * 1000
-    try:
-        if isinstance(period, bool):
-            raise TypeError
-        return round((period or 0) * _SECOND_NANOS)
-    except (TypeError, ValueError, OverflowError):
-        raise InvalidJobError(
-            f"UniqueOpts.by_period must be a timedelta or a number of seconds, not {period!r}"
-        ) from None
+    if period is None:
+        return 0
+    # A str times a number would be a very long str.
+    if isinstance(period, bool) or not isinstance(period, int | float) or not isfinite(period):
+        raise InvalidJobError(f"UniqueOpts.by_period must be a timedelta or a number of seconds, not {period!r}")
+    return round(period * _SECOND_NANOS)
 
 
 def arg_paths(opts: UniqueOpts) -> tuple[Path, ...]:
@@ -131,9 +130,7 @@ def _check_parts(parts: Path) -> None:
     for part in parts:
         if _INDEX.fullmatch(part):
             # Go builds an array of that many elements, or fails, depending on the paths beside it.
-            raise InvalidJobError(
-                f"UniqueOpts.by_args: a name must not look like an index: {part!r}; rename the arg"
-            )
+            raise InvalidJobError(f"UniqueOpts.by_args: a name must not look like an index: {part!r}; rename the arg")
 
 
 def unique_key(

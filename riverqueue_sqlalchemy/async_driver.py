@@ -136,7 +136,9 @@ class AsyncDriver(Generic[BeginT]):
             raise ConfigurationError(_wrong_source(source))
         self._source = source
         self._bind_arguments = bind_arguments
-        self._style = None if not isinstance(source, AsyncEngine | AsyncConnection) else style_of(source.dialect)
+        self._style: Paramstyle | None = (
+            None if not isinstance(source, AsyncEngine | AsyncConnection) else style_of(source.dialect)
+        )
 
     @property
     def style(self) -> Paramstyle:

@@ -29,7 +29,8 @@ class Executor:
 
     def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
         """Run one statement and return all its rows."""
-        result = self._connection.exec_driver_sql(sql, params)
+        values: Any = params
+        result: Any = self._connection.exec_driver_sql(sql, values)
         # The library's own rows: SQLAlchemy's would cost as much again as the statement.
         rows: Sequence[Row] = result.cursor.fetchall()
         result.close()
@@ -96,7 +97,9 @@ class Driver(Generic[BeginT]):
             raise ConfigurationError(_wrong_source(source))
         self._source = source
         self._bind_arguments = bind_arguments
-        self._style = None if not isinstance(source, Engine | Connection) else style_of(source.dialect)
+        self._style: Paramstyle | None = (
+            None if not isinstance(source, Engine | Connection) else style_of(source.dialect)
+        )
 
     @property
     def style(self) -> Paramstyle:
@@ -191,7 +194,8 @@ def _within(source: Any, options: TransactionOptions) -> Generator[Any]:
     else:
         with source.begin():
             if changed:
-                source.connection(execution_options=options_of(options))
+                session: Any = source
+                session.connection(execution_options=options_of(options))
             yield source
 
 

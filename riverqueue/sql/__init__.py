@@ -50,7 +50,7 @@ class Rendered:
 def statements() -> dict[str, str]:
     """Read every statement, without its comments, by name."""
     found: dict[str, str] = {}
-    for file in sorted(resources.files(__package__).joinpath("postgresql").iterdir(), key=lambda f: f.name):
+    for file in sorted(resources.files("riverqueue.sql").joinpath("postgresql").iterdir(), key=lambda f: f.name):
         _, *parts = _NAME.split(file.read_text(encoding="utf-8"))
         for name, text in zip(parts[::2], parts[1::2], strict=True):
             found[name] = _COMMENT.sub("", text).strip()
