@@ -17,6 +17,7 @@ from riverqueue.insert_params import ArgsOrCallable, InsertManyParams, JobInsert
 from riverqueue.jobs import InsertResult
 from riverqueue.notify_limiter import NotifyLimiter
 from riverqueue.operations import insert as operations
+from riverqueue.resolver import Resolver
 
 T = TypeVar("T")
 TxT = TypeVar("TxT")
@@ -66,10 +67,8 @@ class AsyncClient(Generic[TxT, BeginT]):
         self._clock = clock or SystemClock()
         self._limiter = NotifyLimiter(self._clock, config.checked_cooldown(fetch_cooldown))
         self._extensions = Extensions(plugins, hooks, middleware, asynchronous=True)
-        self._resolve = partial(
-            insert_params.resolve,
-            max_attempts=config.checked_max_attempts(max_attempts),
-            unique=not disable_unique_enforcement,
+        self._resolver = Resolver(
+            max_attempts=config.checked_max_attempts(max_attempts), unique=not disable_unique_enforcement
         )
         self._refuse_repeated_unique_keys = refuse_repeated_unique_keys
         self._schema = schema
@@ -212,7 +211,7 @@ class AsyncClient(Generic[TxT, BeginT]):
         if tx is None:
             config.check_no_savepoint(savepoint)
             now = self._clock.now()
-            jobs = [self._resolve(args, opts, now=now) for args, opts in pairs]
+            jobs = self._resolver.resolve(pairs, now)
             wrapped = bool(self._extensions.any_for(jobs))
             return await self._database.run(
                 lambda executor: self._extended(executor, jobs, now, insert),
@@ -221,7 +220,7 @@ class AsyncClient(Generic[TxT, BeginT]):
             )
         executor = await self.driver.unwrap(tx)
         now = self._clock.now()
-        jobs = [self._resolve(args, opts, now=now) for args, opts in pairs]
+        jobs = self._resolver.resolve(pairs, now)
         if not savepoint:
             return await self._extended(executor, jobs, now, insert)
         await self._database.server(executor)

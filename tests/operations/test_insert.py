@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from riverqueue.copy_rows import COLUMNS, copy_jobs
 from riverqueue.errors import InvalidJobError
-from riverqueue.insert_params import JobInsertParams, document
+from riverqueue.insert_document import document
+from riverqueue.insert_params import JobInsertParams
 from riverqueue.jobs import InsertResult, JobState
 from riverqueue.operations import insert
 from riverqueue.operations.server import probe
