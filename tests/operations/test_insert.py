@@ -120,7 +120,7 @@ def test_results_come_in_the_callers_order(keys):
 
 def test_large_batches_go_in_chunks(monkeypatch):
     monkeypatch.setattr(insert, "CHUNK_BYTES", 2000)
-    jobs = [job(args='{"n":%d}' % n) for n in range(10)]
+    jobs = [job(args=f'{{"n":{n}}}') for n in range(10)]
     assert not insert.is_one_statement(jobs)
     results, steps = run(insert.insert_many(jobs, now=NOW, notify=["default"]), server())
     assert len(steps) > 1
