@@ -1,4 +1,4 @@
-"""From what a user asks to insert to what stands in the row (River's ``insertParamsFromConfigArgsAndOptions``)."""
+"""What is about to be inserted: a batch's items, a job with all it will have, and the checks of each value."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

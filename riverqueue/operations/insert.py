@@ -48,7 +48,7 @@ def insert_many(
         found += yield from ask(
             "JobInsertMany",
             rows.insert_results,
-            jobs=document(ordered[start:end], ids and ids[start:end]),
+            **document(ordered[start:end], ids and ids[start:end]),
             now=now,
             payloads=[payload(queue) for queue in notify] if start == 0 else [],
         )
@@ -83,7 +83,7 @@ def insert_many_fast(jobs: Sequence[JobInsertParams], *, now: datetime, notify: 
         row = yield from ask(
             "JobInsertManyNoReturning",
             rows.one,
-            jobs=document(jobs[start:end]),
+            **document(jobs[start:end]),
             now=now,
             payloads=[payload(queue) for queue in notify] if start == 0 else [],
         )

@@ -187,7 +187,7 @@ def test_copy_is_postgresqls_binary_format():
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_the_document_is_json_whatever_the_time(time):
-    (element,) = json.loads(document([job(created_at=time)]))
+    (element,) = json.loads(document([job(created_at=time)])["jobs"])
     assert datetime.fromisoformat(element["created_at"]) == time
 
 
@@ -227,3 +227,14 @@ def test_a_probe_says_what_to_run(has_table, has_unique_states, version, says):
 def test_results_unpack():
     found = InsertResult(job=None)
     assert found.unique_skipped_as_duplicated is False
+
+
+def test_an_element_names_what_differs_from_the_first():
+    jobs = [job(), job(args='{"a":1}'), job(queue="other")]
+    found = document(jobs)
+    assert json.loads(found.pop("jobs")) == [
+        {"args": {}},
+        {"args": {"a": 1}},
+        {"kind": "sort", "queue": "other", "priority": 1, "max_attempts": 25, "state": "available", "args": {}},
+    ]
+    assert found == {"kind": "sort", "queue": "default", "priority": 1, "max_attempts": 25, "state": "available"}

@@ -1,7 +1,7 @@
 -- name: _JobInsert
 -- Inserts a batch in the order of its JSON document. One text parameter for the whole batch crosses every
 -- driver alike, and is quicker to build and to read than thirteen arrays. Elements leave out what has
--- its default.
+-- its default, and what is as the parameters beside the document say.
 INSERT INTO {schema}river_job AS river_job (
     id, args, created_at, kind, max_attempts, metadata, priority, queue, scheduled_at, state, tags,
     unique_key, unique_states
@@ -10,13 +10,13 @@ SELECT
     coalesce(job.id, nextval('{schema}river_job_id_seq'::regclass)),
     job.args,
     coalesce(job.created_at, @now::timestamptz),
-    job.kind,
-    job.max_attempts,
+    coalesce(job.kind, @kind::text),
+    coalesce(job.max_attempts, @max_attempts::int),
     coalesce(job.metadata, '{}'::jsonb),
-    job.priority,
-    job.queue,
+    coalesce(job.priority, @priority::int),
+    coalesce(job.queue, @queue::text),
     coalesce(job.scheduled_at, @now::timestamptz),
-    job.state::{schema}river_job_state,
+    coalesce(job.state, @state::text)::{schema}river_job_state,
     coalesce(job.tags, '{}'::varchar(255)[]),
     decode(job.unique_key, 'hex'),
     job.unique_states::bit(8)
