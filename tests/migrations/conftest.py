@@ -15,6 +15,14 @@ from tests.support.server import sqlalchemy_url
 
 GOLDEN = Path(__file__).parent / "golden"
 ODD_SCHEMA = 'My "odd" schema-é: 100%'
+DID_NOT_RUN = "MIGRATIONS WERE NOT COMPARED WITH GO"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly if only the golden files stood for Go."""
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    if any(DID_NOT_RUN in reason for reason in skipped):
+        terminalreporter.section(f"{DID_NOT_RUN}: {go.go_missing_reason()}", sep="!", red=True, bold=True)
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ class Go:
 @pytest.fixture(scope="session")
 def golang() -> Go:
     if reason := go.go_missing_reason():
-        pytest.skip(f"NOT COMPARED WITH GO: {reason}")
+        pytest.skip(f"{DID_NOT_RUN}: {reason}")
     return Go(go.peer())
 
 
@@ -97,4 +105,4 @@ def golden(version: int, *, from_above: bool = False) -> str:
     return (GOLDEN / f"version_{version}{suffix}.txt").read_text(encoding="utf-8")
 
 
-_TITLES = "tables columns constraints indexes sequences types functions triggers".split()
+_TITLES = ["tables", "columns", "constraints", "indexes", "sequences", "types", "functions", "triggers"]

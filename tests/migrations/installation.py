@@ -27,15 +27,11 @@ class Installation:
     python: Path
     source: Path
 
-    def run(
-        self, *arguments: str, cwd: Path, check: bool = True, **variables: str
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, cwd: Path, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run Python there, isolated from this directory and this process's variables."""
         environ = {key: value for key, value in os.environ.items() if not re.match("PYTHON|PG|DATABASE_URL", key)}
         command = [str(self.python), "-P", *arguments]
-        done = subprocess.run(
-            command, cwd=cwd, env=environ | variables, check=False, capture_output=True, text=True
-        )
+        done = subprocess.run(command, cwd=cwd, env=environ | variables, check=False, capture_output=True, text=True)
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 

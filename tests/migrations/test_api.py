@@ -3,13 +3,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from riverqueue_migrations import current, downgrade, lock, pending, sql, upgrade
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
 
 from riverqueue.errors import ConfigurationError, SchemaError, TransactionError
-from riverqueue_migrations import current, downgrade, lock, pending, sql, upgrade
 from tests.migrations.conftest import Database, golden
 from tests.support.server import sqlalchemy_url
 

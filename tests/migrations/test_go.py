@@ -1,6 +1,7 @@
 """Go's migrator and ours take turns on one database."""
 
 from riverqueue_migrations import current, downgrade, pending, upgrade
+
 from tests.migrations.conftest import Database, Go, golden
 
 

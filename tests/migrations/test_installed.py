@@ -9,9 +9,9 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-
 from riverqueue_migrations import upgrade
 from riverqueue_migrations.autogenerate import RIVER_TABLES
+
 from tests.docs.fences import fences
 from tests.migrations.conftest import Database, Go, golden
 from tests.migrations.installation import ROOT, Installation, install
@@ -212,7 +212,9 @@ def test_eight_processes_at_once(wheel: Installation, default_database: Database
 def test_a_missing_schema_is_named(wheel: Installation, default_database: Database, tmp_path: Path):
     project = Project(tmp_path, default_database.url, own_history() + "river_schema = jobs\n")
     printed = wheel.alembic("-n", "river", "upgrade", "head", cwd=project.path, check=False)
-    assert 'FAILED: schema "jobs" does not exist; migrations never create one. Run first: CREATE SCHEMA "jobs"' in printed
+    assert (
+        'FAILED: schema "jobs" does not exist; migrations never create one. Run first: CREATE SCHEMA "jobs"' in printed
+    )
 
 
 # --- autogenerate ---
@@ -252,13 +254,9 @@ def test_the_plugin_works_when_installed(
     ],
 )
 @pytest.mark.parametrize("seen", [True, False], ids=["boats-in-metadata", "boats-only-in-the-database"])
-def test_autogenerate(
-    database: Database, tmp_path: Path, options: str, models: str, proposed: list[str], seen: bool
-):
+def test_autogenerate(database: Database, tmp_path: Path, options: str, models: str, proposed: list[str], seen: bool):
     models = models if seen else models + '\nmetadata.remove(metadata.tables["river_boats"])'
-    project = Project(
-        tmp_path, database.url, own_history(), table="river_boats", options=options, models=models
-    )
+    project = Project(tmp_path, database.url, own_history(), table="river_boats", options=options, models=models)
     upgrade(database.engine, schema=database.schema)
     config = Config(str(project.path / "alembic.ini"))
     command.upgrade(config, "head")

@@ -1,7 +1,7 @@
 import pytest
+from riverqueue_migrations.ladder import migrations, plan_down, plan_up
 
 from riverqueue.errors import ConfigurationError
-from riverqueue_migrations.ladder import migrations, plan_down, plan_up
 
 
 def numbers(plan):

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import psycopg
 import pytest
-
 from riverqueue_migrations import downgrade, sql, upgrade
+
 from tests.migrations.conftest import Database, Go, golden
 from tests.migrations.programs import program, run_text
 
