@@ -22,12 +22,7 @@ test: .venv/.ok
 
 # What CI asks beside the tests.
 check: .venv/.ok
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
-	.venv/bin/python tools/generate_sync.py --check
-	.venv/bin/lint-imports
-	.venv/bin/mypy
-	.venv/bin/pyright
+	@.venv/bin/nox -s lint types faces floors minimum
 
 clean:
 	rm -rf .venv build dist *.egg-info .nox
