@@ -35,8 +35,8 @@ STATE_WEIGHTS = {
     JobState.SCHEDULED: 128,
 }
 
-#: Columns of a job; a statement may return more behind them.
-_WIDTH = 18
+#: Where the times stand in a row's JSON.
+_TIMES = {2, 4, 6, 12}
 
 _ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -61,9 +61,8 @@ class AttemptError:
     trace: str
 
     @classmethod
-    def from_json(cls, text: str) -> "AttemptError":
-        """Read one element of ``river_job.errors``."""
-        value = json.loads(text)
+    def from_json(cls, value: object) -> "AttemptError":
+        """Read one element of ``river_job.errors``, decoded."""
         if not isinstance(value, dict):
             return cls(_ZERO_TIME, 0, _as_text(value), "")
         return cls(
@@ -95,116 +94,117 @@ def _as_time(value: object) -> datetime:
     return time.astimezone(UTC) if time.tzinfo else _ZERO_TIME
 
 
-def _utc(time: datetime | None) -> datetime | None:
-    return None if time is None else time.astimezone(UTC)
+def _time(text: str) -> datetime:
+    if text.endswith("infinity"):
+        return _ZERO_TIME if text.startswith("-") else datetime.max.replace(tzinfo=UTC)
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 class JobRow:
-    """A job as it stands in the database at the moment it was read.
+    """A job as it stood in the database at the moment it was read.
 
-    Nothing is decoded until it is looked at, so that a long list of jobs costs little. What has been
-    decoded is not kept: hold on to ``args`` if you need it twice.
+    Nothing but the identity is decoded until something is looked at, so that a long list of jobs costs little.
     """
 
-    __slots__ = ("_row",)
+    __slots__ = ("_decoded", "_text", "id")
+
+    id: int
+    """Identity, unique in its table."""
 
     def __init__(self, row: Row) -> None:
-        self._row = row
+        self.id = row[0]
+        self._text: str = row[1]
+        self._decoded: list[Any] | None = None
 
-    @property
-    def id(self) -> int:
-        """Identity, unique in its table."""
-        return self._row[0]  # type: ignore[no-any-return]
+    def _value(self, index: int) -> Any:
+        if self._decoded is None:
+            self._decoded = json.loads(self._text)
+        return self._decoded[index]
 
     @property
     def args(self) -> dict[str, Any]:
         """What the worker is given."""
-        return json.loads(self._row[1])  # type: ignore[no-any-return]
-
-    @property
-    def encoded_args(self) -> str:
-        """The args as JSON text, as PostgreSQL spells it."""
-        return self._row[1]  # type: ignore[no-any-return]
+        return self._value(0)  # type: ignore[no-any-return]
 
     @property
     def attempt(self) -> int:
         """Attempts started so far."""
-        return self._row[2]  # type: ignore[no-any-return]
+        return self._value(1)  # type: ignore[no-any-return]
 
     @property
     def attempted_at(self) -> datetime | None:
         """Start of the latest attempt (UTC)."""
-        return _utc(self._row[3])
+        return self._value(2) and _time(self._value(2))
 
     @property
     def attempted_by(self) -> list[str]:
         """Ids of the clients that attempted it, oldest first, at most 100."""
-        return list(self._row[4] or ())
+        return self._value(3) or []
 
     @property
     def created_at(self) -> datetime:
         """When it was inserted (UTC)."""
-        return self._row[5].astimezone(UTC)  # type: ignore[no-any-return]
+        return _time(self._value(4))
 
     @property
     def errors(self) -> list[AttemptError]:
         """Its failed attempts, oldest first."""
-        return [AttemptError.from_json(text) for text in self._row[6] or ()]
+        return [AttemptError.from_json(value) for value in self._value(5) or ()]
 
     @property
     def finalized_at(self) -> datetime | None:
         """When it was completed, cancelled or discarded (UTC)."""
-        return _utc(self._row[7])
+        return self._value(6) and _time(self._value(6))
 
     @property
     def kind(self) -> str:
         """Says which worker works it."""
-        return self._row[8]  # type: ignore[no-any-return]
+        return self._value(7)  # type: ignore[no-any-return]
 
     @property
     def max_attempts(self) -> int:
         """Attempts after which it is discarded."""
-        return self._row[9]  # type: ignore[no-any-return]
+        return self._value(8)  # type: ignore[no-any-return]
 
     @property
     def metadata(self) -> dict[str, Any]:
         """What programs keep beside the args; River's own keys are listed in the documentation."""
-        return json.loads(self._row[10])  # type: ignore[no-any-return]
+        return self._value(9)  # type: ignore[no-any-return]
 
     @property
     def priority(self) -> int:
         """1 (first) to 4 (last)."""
-        return self._row[11]  # type: ignore[no-any-return]
+        return self._value(10)  # type: ignore[no-any-return]
 
     @property
     def queue(self) -> str:
         """Name of its queue."""
-        return self._row[12]  # type: ignore[no-any-return]
+        return self._value(11)  # type: ignore[no-any-return]
 
     @property
     def scheduled_at(self) -> datetime:
         """Time before which it is not worked (UTC)."""
-        return self._row[13].astimezone(UTC)  # type: ignore[no-any-return]
+        return _time(self._value(12))
 
     @property
     def state(self) -> JobState:
         """Its state."""
-        return JobState(self._row[14])
+        return JobState(self._value(13))
 
     @property
     def tags(self) -> list[str]:
         """Words to group jobs by."""
-        return list(self._row[15])
+        return self._value(14)  # type: ignore[no-any-return]
 
     @property
     def unique_key(self) -> bytes | None:
         """SHA-256 of its unique properties; None if it is not unique."""
-        return None if self._row[16] is None else bytes.fromhex(self._row[16])
+        return None if self._value(15) is None else bytes.fromhex(self._value(15))
 
     @property
     def unique_states(self) -> list[JobState]:
         """States in which it keeps others like it out, by name; empty if it is not unique."""
-        mask = self._row[17] or 0
+        mask = self._value(16) or 0
         return [state for state, weight in STATE_WEIGHTS.items() if mask & weight]
 
     @property
@@ -213,7 +213,14 @@ class JobRow:
         return self.metadata.get("output")
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, JobRow) and tuple(self._row[:_WIDTH]) == tuple(other._row[:_WIDTH])
+        if not isinstance(other, JobRow) or self.id != other.id:
+            return False
+        return self._text == other._text or self._comparable() == other._comparable()
+
+    def _comparable(self) -> list[Any]:
+        # Sessions in other time zones spell the same times differently.
+        self._value(0)
+        return [_time(value) if value and index in _TIMES else value for index, value in enumerate(self._decoded or ())]
 
     def __hash__(self) -> int:
         return hash(self.id)

@@ -12,7 +12,7 @@ from riverqueue.errors import InvalidJobError
 from riverqueue.insert_document import document
 from riverqueue.insert_params import JobInsertParams
 from riverqueue.jobs import InsertResult, JobState
-from riverqueue.statement import Operation, ask
+from riverqueue.statement import Operation, Param, ask
 
 #: JSON text beyond which a batch goes in several statements: a jsonb value ends at 256 MB.
 CHUNK_BYTES = 64 * 1024 * 1024
@@ -40,13 +40,16 @@ def insert_many(
     """
     if nonce:
         jobs = _marked(jobs, secrets.token_hex(8))
+    elif len(jobs) == 1 and not notify and jobs[0].unique_key is None and jobs[0].id is None:
+        return (yield from ask("JobInsert", rows.insert_results, **_columns(jobs[0], now)))
     order, firsts = insertion_order(jobs)
     ordered = [jobs[index] for index in order]
     ids = (yield from _ids_in_callers_order(order)) if order != sorted(order) else None
+    unique = any(job.unique_key is not None for job in jobs)
     found: list[InsertResult] = []
     for start, end in _chunks(ordered):
         found += yield from ask(
-            "JobInsertMany",
+            "JobInsertManyUnique" if unique else "JobInsertMany",
             rows.insert_results,
             **document(ordered[start:end], ids and ids[start:end]),
             now=now,
@@ -96,6 +99,21 @@ def _ids_in_callers_order(order: Sequence[int]) -> Operation[list[int]]:
     drawn = yield from ask("JobNextIds", _column, count=len(order))
     rank = {index: place for place, index in enumerate(sorted(order))}
     return [drawn[rank[index]] for index in order]
+
+
+def _columns(job: JobInsertParams, now: datetime) -> dict[str, Param]:
+    return {
+        "args": job.encoded_args,
+        "created_at": job.created_at or now,
+        "kind": job.kind,
+        "max_attempts": job.max_attempts,
+        "metadata": job.metadata,
+        "priority": job.priority,
+        "queue": job.queue,
+        "scheduled_at": job.scheduled_at or now,
+        "state": job.state.value,
+        "tags": ",".join(job.tags),
+    }
 
 
 def insertion_order(jobs: Sequence[JobInsertParams]) -> tuple[list[int], list[int]]:

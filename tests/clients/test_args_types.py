@@ -204,7 +204,6 @@ def test_rows_are_read_lazily_and_compare_by_value(driver):
     job = client.insert(ShipArgs(1)).job
     assert job != client.insert(ShipArgs(1)).job
     assert repr(job) == f"<JobRow id={job.id} kind='ship' state=available queue='default'>"
-    assert job.encoded_args == '{"order_id": 1}'
     assert len({job, job}) == 1
 
 

@@ -39,9 +39,9 @@ def job(key=None, *, args="{}", queue="default", state=JobState.AVAILABLE, metad
 
 
 def row(id, *, duplicate=False, metadata="{}"):
-    found = [None] * 19
-    found[0], found[10], found[18] = id, metadata, duplicate
-    return found
+    values = [None] * 17
+    values[9] = json.loads(metadata)
+    return [id, json.dumps(values), duplicate]
 
 
 def run(operation, answer):
@@ -70,6 +70,8 @@ def server(existing=()):
             return step.data.count(b"{}")
         if step.name == "JobNextIds":
             return step.decode([[next_id()] for _ in range(step.params["count"])])
+        if step.name == "JobInsert":
+            return step.decode([row(next_id())])
         rows = []
         for element in json.loads(step.params["jobs"]):
             key = element.get("unique_key")
@@ -93,6 +95,13 @@ def test_plain_jobs_are_one_statement():
 
 def test_a_single_unique_job_is_one_statement():
     _, steps = run(insert.insert_many([job(b"k")], now=NOW), server())
+    assert [step.name for step in steps] == ["JobInsertManyUnique"]
+
+
+def test_a_single_plain_job_is_the_least_statement():
+    _, steps = run(insert.insert_many([job()], now=NOW), server())
+    assert [step.name for step in steps] == ["JobInsert"]
+    _, steps = run(insert.insert_many([job()], now=NOW, notify=["default"]), server())
     assert [step.name for step in steps] == ["JobInsertMany"]
 
 
@@ -101,7 +110,7 @@ def test_results_come_in_the_callers_order(keys):
     existing = [b"\x00".hex(), b"\x01".hex()]
     results, steps = run(insert.insert_many([job(key) for key in keys], now=NOW), server(existing))
     assert len(results) == len(keys)
-    inserted = [e.get("unique_key") for e in json.loads(steps[-1].params["jobs"])]
+    inserted = [e.get("unique_key") for e in json.loads(steps[-1].params.get("jobs", "[]"))]
     with_key = [key for key in inserted if key]
     assert with_key == sorted(set(with_key)), "keys go in by order, each once"
     first_of = {}

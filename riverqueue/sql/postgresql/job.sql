@@ -1,3 +1,25 @@
+-- name: JobInsert
+-- One job without a unique key, when no notification is due: what most inserts are. It costs the server
+-- half of what JobInsertMany does, and a quarter where nothing is prepared.
+INSERT INTO {schema}river_job AS river_job (
+    args, created_at, kind, max_attempts, metadata, priority, queue, scheduled_at, state, tags
+)
+VALUES (
+    @args::text::jsonb,
+    @created_at::timestamptz,
+    @kind::text,
+    @max_attempts::int,
+    @metadata::text::jsonb,
+    @priority::int,
+    @queue::text,
+    @scheduled_at::timestamptz,
+    @state::text::{schema}river_job_state,
+    string_to_array(@tags::text, ',')::varchar(255)[]
+)
+RETURNING
+    {job_columns},
+    false
+
 -- name: _JobInsert
 -- Inserts a batch in the order of its JSON document. One text parameter for the whole batch crosses every
 -- driver alike, and is quicker to build and to read than thirteen arrays. Elements leave out what has
@@ -26,14 +48,28 @@ FROM jsonb_to_recordset(@jobs::text::jsonb) AS job (
     unique_key text, unique_states integer
 )
 
+-- name: _Notify
+-- Runs once a statement, in its transaction: nobody hears of the jobs before they can be seen, or at all if the
+-- transaction rolls back.
+(
+    SELECT count(pg_notify({channel_prefix} || '.river_insert', payload))
+    FROM unnest(@payloads::text[]) AS payload
+)
+
 -- name: JobInsertMany
--- Returns a row for each element of the document, in its order.
+-- Returns a row for each element of the document, in its order. For batches without any unique key: to be
+-- ready for a conflict costs a tenth of the time.
+{_JobInsert}
+RETURNING
+    {job_columns},
+    false,
+    {_Notify}
+
+-- name: JobInsertManyUnique
+-- Returns a row for each element of the document, in its order, and whether it was there before.
 --
 -- On a conflict something has to be updated for the existing row to be returned; its kind stays,
 -- which differs from the new job's where the unique options exclude the kind.
---
--- The subquery runs once. The notification belongs to this transaction: nobody hears of the jobs
--- before they can be seen, or at all if the transaction rolls back.
 {_JobInsert}
 ON CONFLICT (unique_key)
     WHERE unique_key IS NOT NULL
@@ -43,10 +79,7 @@ ON CONFLICT (unique_key)
 RETURNING
     {job_columns},
     {duplicate},
-    (
-        SELECT count(pg_notify({channel_prefix} || '.river_insert', payload))
-        FROM unnest(@payloads::text[]) AS payload
-    )
+    {_Notify}
 
 -- name: JobInsertManyNoReturning
 -- Returns how many; a unique key that is taken fails the statement, as it fails a COPY.
@@ -56,10 +89,7 @@ WITH inserted AS (
 )
 SELECT
     count(*),
-    (
-        SELECT count(pg_notify({channel_prefix} || '.river_insert', payload))
-        FROM unnest(@payloads::text[]) AS payload
-    )
+    {_Notify}
 FROM inserted
 
 -- name: JobNextIds

@@ -6,12 +6,12 @@ SELECT
     version(),
     current_setting('server_version_num')::int,
     coalesce(current_setting('yb_enable_listen_notify', true), 'off'),
-    to_regclass('{schema}river_job') IS NOT NULL,
+    to_regclass('{schema}river_job') IS NOT NULL AS has_table,
     EXISTS (
         SELECT FROM pg_attribute
         WHERE attrelid = to_regclass('{schema}river_job') AND attname = 'unique_states' AND NOT attisdropped
-    ),
-    to_regclass('{schema}river_migration') IS NOT NULL,
+    ) AS has_unique_states,
+    to_regclass('{schema}river_migration') IS NOT NULL AS has_migrations,
     current_schema()
 
 -- name: MigrationVersion
