@@ -53,10 +53,13 @@ class AsyncDatabase(Generic[TxT, BeginT]):
         """Do some work outside of any transaction of the caller's.
 
         Parameters:
-            work: Given an executor; called again after a serialization failure or a deadlock.
+            work: Given an executor; called again after a serialization failure or a deadlock, unless the
+                driver is bound: what it runs may stand in a transaction of the caller's.
             atomic: Whether it sends more than one statement that changes something.
             attempts: How often to call it at most.
         """
+        if self.driver.bound:
+            attempts = 1
         for remaining in range(attempts - 1, -1, -1):
             try:
                 async with self._own(atomic) as executor:

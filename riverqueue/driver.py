@@ -9,12 +9,15 @@ What a driver must keep:
 
 * Values go in as ``None bool int float str datetime list[int] list[str]`` and come out as the same;
   aware datetimes on both sides. The caller's row factory, JSON loader or codec must not show.
-* `Executor.fetch` runs one statement in the transaction and returns all rows, by position.
+* `Executor.fetch` runs one statement in the transaction and returns all rows, by position; none if the
+  statement has none.
+* `Executor.savepoint` never ends the transaction around it, even if nothing was run in that yet.
 * `Driver.unwrap` never begins, commits or rolls back for the caller, and refuses a wrong object with
   `TransactionError` before any SQL: another library's, a closed one, one that would commit at once.
 * `Driver.begin` commits when its block ends, and rolls back when an exception leaves it.
 * `Driver.autocommit` runs single statements that commit by themselves, so that a lone insert costs one
-  round trip. A driver made from the caller's own connection or session runs them in its transaction.
+  round trip. A driver made from the caller's own connection or session, which is ``bound``, runs them
+  in its transaction.
 * Errors of the database pass through untouched. Only the failure to get a connection at all is
   reported as `UnavailableError`.
 """
@@ -119,6 +122,11 @@ class Driver(Protocol[TxT_contra, BeginT_co]):
         ...
 
     @property
+    def bound(self) -> bool:
+        """Whether it was made from the caller's own connection or session, where nothing is retried."""
+        ...
+
+    @property
     def copies(self) -> bool:
         """Whether its executors can copy."""
         ...
@@ -158,6 +166,11 @@ class AsyncDriver(Protocol[TxT_contra, BeginT_co]):
     @property
     def style(self) -> Paramstyle:
         """How the library marks parameters."""
+        ...
+
+    @property
+    def bound(self) -> bool:
+        """Whether it was made from the caller's own connection or session, where nothing is retried."""
         ...
 
     @property

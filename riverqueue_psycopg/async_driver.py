@@ -4,20 +4,37 @@ from __future__ import annotations
 
 from asyncio import Lock
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import psycopg
+from psycopg.adapt import AdaptersMap
+from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from riverqueue.driver import BoundParams, CopyTarget, Paramstyle, Row, TransactionOptions
 from riverqueue.errors import ConfigurationError, UnavailableError
-from riverqueue_psycopg.handles import ISOLATION, check_idle, check_tx, is_pool
+from riverqueue_psycopg.handles import ADAPTERS, ISOLATION, check_idle, check_tx, is_pool
 
 if TYPE_CHECKING:  # the pool is an optional package
     from psycopg_pool import AsyncConnectionPool
 
 AsyncConnection: TypeAlias = psycopg.AsyncConnection[Any]
+
+
+class _Cursor(psycopg.AsyncRawCursor[Row]):
+    """A cursor of our own: `$1` goes to the server as it is, and no setting of the caller's matters.
+
+    Not the connection's row factory, cursor class or adapters; and as results are binary, not the session's
+    ``DateStyle``.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(connection, row_factory=tuple_row)
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        return ADAPTERS
 
 
 class AsyncExecutor:
@@ -30,19 +47,23 @@ class AsyncExecutor:
 
     async def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
         """Run one statement and return all its rows."""
-        # A raw cursor of our own: `$1` goes to the server as it is, and the caller's row factory,
-        # cursor class and binary setting do not matter.
-        async with psycopg.AsyncRawCursor(self._connection, row_factory=tuple_row) as cursor:
-            await cursor.execute(sql.encode(), params, binary=False)
-            return await cursor.fetchall()
+        async with _Cursor(self._connection) as cursor:
+            await cursor.execute(sql.encode(), params, binary=True)
+            result = cursor.pgresult  # None in a pipeline, until rows are fetched
+            return [] if result is not None and not result.nfields else await cursor.fetchall()
 
-    def savepoint(self) -> AbstractAsyncContextManager[Any]:
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncGenerator[None]:
         """Keep what goes wrong inside the block from the transaction around it."""
-        return self._connection.transaction()
+        if self._connection.info.transaction_status is TransactionStatus.IDLE:
+            # Begin the caller's transaction as any statement would: psycopg's own block would end it as well.
+            await self.fetch("SELECT 1", ())
+        async with self._connection.transaction():
+            yield
 
     async def copy(self, target: CopyTarget, data: bytes) -> int:
         """Copy binary rows into a table and return how many."""
-        async with self._connection.cursor() as cursor:
+        async with _Cursor(self._connection) as cursor:
             async with cursor.copy(target.sql.encode()) as copy:
                 await copy.write(data)
             return cursor.rowcount
@@ -76,6 +97,11 @@ class AsyncDriver:
         self._source = source
         self._own_pool: AsyncConnectionPool[Any] | None = None
         self._lock = Lock()
+
+    @property
+    def bound(self) -> bool:
+        """Whether it was made from the caller's own connection."""
+        return isinstance(self._source, psycopg.AsyncConnection)
 
     async def unwrap(self, tx: AsyncConnection, /) -> AsyncExecutor:
         """Find the executor in the caller's transaction."""

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import psycopg
+from psycopg.adapt import AdaptersMap
+from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from riverqueue.driver import BoundParams, CopyTarget, Paramstyle, Row, TransactionOptions
 from riverqueue.errors import ConfigurationError, UnavailableError
-from riverqueue_psycopg.handles import ISOLATION, check_idle, check_tx, is_pool
+from riverqueue_psycopg.handles import ADAPTERS, ISOLATION, check_idle, check_tx, is_pool
 
 if TYPE_CHECKING:  # the pool is an optional package
     from psycopg_pool import ConnectionPool
 
 Connection: TypeAlias = psycopg.Connection[Any]
+
+
+class _Cursor(psycopg.RawCursor[Row]):
+    """A cursor of our own: `$1` goes to the server as it is, and no setting of the caller's matters.
+
+    Not the connection's row factory, cursor class or adapters; and as results are binary, not the session's
+    ``DateStyle``.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection, row_factory=tuple_row)
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        return ADAPTERS
 
 
 class Executor:
@@ -30,18 +47,23 @@ class Executor:
 
     def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
         """Run one statement and return all its rows."""
-        # A raw cursor of our own: `$1` goes to the server as it is, and the caller's row factory,
-        # cursor class and binary setting do not matter.
-        with psycopg.RawCursor(self._connection, row_factory=tuple_row) as cursor:
-            return cursor.execute(sql.encode(), params, binary=False).fetchall()
+        with _Cursor(self._connection) as cursor:
+            cursor.execute(sql.encode(), params, binary=True)
+            result = cursor.pgresult  # None in a pipeline, until rows are fetched
+            return [] if result is not None and not result.nfields else cursor.fetchall()
 
-    def savepoint(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def savepoint(self) -> Generator[None]:
         """Keep what goes wrong inside the block from the transaction around it."""
-        return self._connection.transaction()
+        if self._connection.info.transaction_status is TransactionStatus.IDLE:
+            # Begin the caller's transaction as any statement would: psycopg's own block would end it as well.
+            self.fetch("SELECT 1", ())
+        with self._connection.transaction():
+            yield
 
     def copy(self, target: CopyTarget, data: bytes) -> int:
         """Copy binary rows into a table and return how many."""
-        with self._connection.cursor() as cursor:
+        with _Cursor(self._connection) as cursor:
             with cursor.copy(target.sql.encode()) as copy:
                 copy.write(data)
             return cursor.rowcount
@@ -74,6 +96,11 @@ class Driver:
         self._source = source
         self._own_pool: ConnectionPool[Any] | None = None
         self._lock = Lock()
+
+    @property
+    def bound(self) -> bool:
+        """Whether it was made from the caller's own connection."""
+        return isinstance(self._source, psycopg.Connection)
 
     def unwrap(self, tx: Connection, /) -> Executor:
         """Find the executor in the caller's transaction."""

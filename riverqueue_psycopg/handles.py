@@ -4,7 +4,10 @@ import sys
 from typing import Any
 
 import psycopg
+from psycopg.adapt import AdaptersMap
+from psycopg.postgres import register_default_adapters, types
 from psycopg.pq import TransactionStatus
+from psycopg.types.array import register_all_arrays
 
 from riverqueue.driver import IsolationLevel
 from riverqueue.errors import ConfigurationError, TransactionError
@@ -15,6 +18,11 @@ ISOLATION: dict[IsolationLevel, psycopg.IsolationLevel] = {
     "REPEATABLE READ": psycopg.IsolationLevel.REPEATABLE_READ,
     "SERIALIZABLE": psycopg.IsolationLevel.SERIALIZABLE,
 }
+
+#: psycopg's own adapters, whatever the caller has registered, with psycopg or with the connection.
+ADAPTERS = AdaptersMap(types=types)
+register_default_adapters(ADAPTERS)
+register_all_arrays(ADAPTERS)
 
 
 def is_pool(source: object, name: str) -> bool:

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from io import BytesIO
 from typing import Any, Generic, TypeAlias, TypeVar, overload
 
-from sqlalchemy import Connection, exc
+from sqlalchemy import Connection, Engine, exc
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
     AsyncEngine,
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from riverqueue.driver import BoundParams, CopyTarget, Row, TransactionOptions
-from riverqueue.errors import ConfigurationError, TransactionError, UnavailableError
+from riverqueue.errors import ConfigurationError, TransactionError
 from riverqueue.sql import Paramstyle
 from riverqueue_sqlalchemy import driver as sync
 from riverqueue_sqlalchemy.handles import (
@@ -25,6 +25,7 @@ from riverqueue_sqlalchemy.handles import (
     end_on,
     isolation_of,
     options_of,
+    reaching,
     style_of,
 )
 
@@ -58,7 +59,7 @@ class AsyncExecutor:
         if hasattr(library, "copy_to_table"):
             if not library.is_in_transaction():
                 # SQLAlchemy begins asyncpg's transaction with the first statement it sees itself.
-                await self._connection.exec_driver_sql("SELECT 1")
+                await self._connection.exec_driver_sql("SELECT 1", None, sync.PLAIN)
             copied = _copy_asyncpg(library, target, data)
         else:
             copied = _copy_psycopg(library, target, data)
@@ -152,6 +153,14 @@ class AsyncDriver(Generic[BeginT]):
         """Whether its executors can copy."""
         return True
 
+    @property
+    def bound(self) -> bool:
+        """Whether it was made from the caller's own connection or session."""
+        if isinstance(self._source, AsyncSession | async_scoped_session):
+            return True
+        # A sessionmaker may make sessions on one connection: tests do, to undo everything in the end.
+        return not isinstance(self._bind(), Engine)
+
     async def unwrap(self, tx: AsyncTx, /) -> AsyncExecutor:
         """Find the executor in the caller's transaction; a session's pending objects are flushed."""
         if isinstance(tx, AsyncConnection):
@@ -171,13 +180,13 @@ class AsyncDriver(Generic[BeginT]):
         """Open a transaction, ended with the block."""
         source: Any = self._source
         if isinstance(source, AsyncEngine):
-            async with self._connect(source, options_of(options)) as connection, connection.begin():
-                yield connection
+            async with _connect(source, options_of(options, source.sync_engine)) as tx, tx.begin():
+                yield tx
         elif isinstance(source, async_sessionmaker):
+            execution_options = options_of(options, self._bind())
             async with source() as session, session.begin():
-                await session.connection(
-                    bind_arguments=dict(self._bind_arguments or {}), execution_options=options_of(options)
-                )
+                with reaching():
+                    await session.connection(dict(self._bind_arguments or {}), execution_options)  # it empties the dict
                 yield session
         else:
             async with _within(source() if isinstance(source, async_scoped_session) else source, options) as tx:
@@ -187,67 +196,70 @@ class AsyncDriver(Generic[BeginT]):
     async def autocommit(self) -> AsyncGenerator[AsyncExecutor]:
         """Give an executor whose statements each commit by themselves."""
         source = self._source
-        started = source.sync_connection if isinstance(source, AsyncConnection) else None
-        if isinstance(source, AsyncConnection) and started and isolation_of(started) == "AUTOCOMMIT":
-            yield AsyncExecutor(source)
+        raw = source.sync_connection if isinstance(source, AsyncConnection) else None
+        if raw is not None and isolation_of(raw) == "AUTOCOMMIT":
+            yield AsyncExecutor(source)  # type: ignore[arg-type]
             return
         if isinstance(source, AsyncConnection | AsyncSession | async_scoped_session):
             yield await self.unwrap(source)
             return
-        async with self._connect(self._bind(), {"isolation_level": "AUTOCOMMIT"}) as connection:
-            yield AsyncExecutor(connection)
+        bind = self._bind()
+        if isinstance(bind, Engine):
+            async with _connect(AsyncEngine(bind), {"isolation_level": "AUTOCOMMIT"}) as connection:
+                yield AsyncExecutor(connection)
+        else:
+            yield AsyncExecutor(AsyncConnection(AsyncEngine(bind.engine), bind))
 
-    @asynccontextmanager
-    async def _connect(self, engine: AsyncEngine, options: Mapping[str, Any]) -> AsyncGenerator[Any]:
-        connection = engine.connect()
-        try:
-            await connection.start()
-        except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, OSError) as error:
-            raise UnavailableError(f"no connection to the database could be had: {error}") from error
-        try:
-            if options:
-                await connection.execution_options(**options)
-            yield connection
-        finally:
-            await connection.close()
-
-    def _bind(self) -> AsyncEngine:
+    def _bind(self) -> Engine | Connection:
+        """Return the engine or connection that SQLAlchemy's async handles are a face of."""
         source = self._source
         if isinstance(source, AsyncEngine):
-            return source
+            return source.sync_engine
         if isinstance(source, AsyncConnection):
-            return source.engine
+            return source.sync_connection or source.engine.sync_engine
         session: AsyncSession = source if isinstance(source, AsyncSession) else source()
         try:
-            bind: Any = session.get_bind(**(self._bind_arguments or {}))
+            return session.get_bind(**(self._bind_arguments or {}))
         except exc.UnboundExecutionError as error:
             raise ConfigurationError(
                 "the session has no engine for River's tables: give it a bind, or name one by "
                 "AsyncDriver(source, bind_arguments={'bind': engine.sync_engine})"
             ) from error
-        return AsyncEngine(bind if not isinstance(bind, Connection) else bind.engine)
+
+
+@asynccontextmanager
+async def _connect(engine: AsyncEngine, options: Mapping[str, Any]) -> AsyncGenerator[Any]:
+    connection = engine.connect()
+    with reaching():
+        await connection.start()
+    try:
+        if options:
+            await connection.execution_options(**options)
+        yield connection
+    finally:
+        await connection.close()
 
 
 @asynccontextmanager
 async def _within(source: Any, options: TransactionOptions) -> AsyncGenerator[Any]:
     """Begin on the caller's own handle: a transaction if there is none, a savepoint otherwise."""
-    changed = options != TransactionOptions()
-    if isinstance(source, AsyncConnection) and changed:
-        await source.run_sync(begin_on, options)
-        try:
-            async with source.begin():
-                yield source
-        finally:
-            await source.run_sync(end_on, options)
-    elif source.in_transaction() and not changed:
+    changes = options_of(options, source.sync_connection if isinstance(source, AsyncConnection) else None)
+    if source.in_transaction() and not changes:
         async with source.begin_nested():
             yield source
     elif source.in_transaction():
         raise ConfigurationError("the transaction has begun already: its isolation level cannot be changed any more")
+    elif isinstance(source, AsyncConnection):
+        before = await source.run_sync(begin_on, changes)
+        try:
+            async with source.begin():
+                yield source
+        finally:
+            await source.run_sync(end_on, before)
     else:
         async with source.begin():
-            if changed:
-                await source.connection(execution_options=options_of(options))
+            if changes:
+                await source.connection(execution_options=changes)
             yield source
 
 

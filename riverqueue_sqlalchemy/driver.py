@@ -10,13 +10,24 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from riverqueue.driver import BoundParams, CopyTarget, Row, TransactionOptions
-from riverqueue.errors import ConfigurationError, UnavailableError
+from riverqueue.errors import ConfigurationError
 from riverqueue.sql import Paramstyle
-from riverqueue_sqlalchemy.handles import begin_on, connection_of, end_on, isolation_of, options_of, style_of
+from riverqueue_sqlalchemy.handles import (
+    begin_on,
+    connection_of,
+    end_on,
+    isolation_of,
+    options_of,
+    reaching,
+    style_of,
+)
 
 Tx: TypeAlias = Connection | Session | scoped_session[Any]
 Source: TypeAlias = Engine | Connection | Session | sessionmaker[Any] | scoped_session[Any]
 BeginT = TypeVar("BeginT", bound=Connection | Session)
+
+#: No server-side cursor, whatever the caller's options are: SQLAlchemy would buffer its rows for itself.
+PLAIN = {"stream_results": False, "yield_per": None}
 
 
 class Executor:
@@ -30,9 +41,9 @@ class Executor:
     def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
         """Run one statement and return all its rows."""
         values: Any = params
-        result: Any = self._connection.exec_driver_sql(sql, values)
+        result: Any = self._connection.exec_driver_sql(sql, values, PLAIN)
         # The library's own rows: SQLAlchemy's would cost as much again as the statement.
-        rows: Sequence[Row] = result.cursor.fetchall()
+        rows: Sequence[Row] = result.cursor.fetchall() if result.returns_rows else []
         result.close()
         return rows
 
@@ -113,6 +124,12 @@ class Driver(Generic[BeginT]):
         """Whether its executors can copy."""
         return True
 
+    @property
+    def bound(self) -> bool:
+        """Whether it was made from the caller's own connection or session."""
+        # A sessionmaker may make sessions on one connection: tests do, to undo everything in the end.
+        return isinstance(self._source, Session | scoped_session) or isinstance(self._bind(), Connection)
+
     def unwrap(self, tx: Tx, /) -> Executor:
         """Find the executor in the caller's transaction; a session's pending objects are flushed."""
         return Executor(connection_of(tx, self._bind_arguments))
@@ -122,13 +139,13 @@ class Driver(Generic[BeginT]):
         """Open a transaction, ended with the block."""
         source: Any = self._source
         if isinstance(source, Engine):
-            with self._connect(source, options_of(options)) as tx, tx.begin():
+            with _connect(source, options_of(options, source)) as tx, tx.begin():
                 yield tx
         elif isinstance(source, sessionmaker):
+            execution_options = options_of(options, self._bind())
             with source() as session, session.begin():
-                session.connection(
-                    bind_arguments=dict(self._bind_arguments or {}), execution_options=options_of(options)
-                )
+                with reaching():
+                    session.connection(dict(self._bind_arguments or {}), execution_options)  # it empties the dict
                 yield session
         else:
             with _within(source() if isinstance(source, scoped_session) else source, options) as tx:
@@ -138,32 +155,23 @@ class Driver(Generic[BeginT]):
     def autocommit(self) -> Generator[Executor]:
         """Give an executor whose statements each commit by themselves."""
         source = self._source
-        if isinstance(source, Connection) and isolation_of(source) == "AUTOCOMMIT":
-            yield Executor(source)
-        elif isinstance(source, Connection | Session | scoped_session):
+        if isinstance(source, Session | scoped_session):
             yield self.unwrap(source)
-        else:
-            with self._connect(self._bind(), {"isolation_level": "AUTOCOMMIT"}) as connection:
+            return
+        bind = self._bind()
+        if isinstance(bind, Engine):
+            with _connect(bind, {"isolation_level": "AUTOCOMMIT"}) as connection:
                 yield Executor(connection)
+        else:
+            yield Executor(bind) if isolation_of(bind) == "AUTOCOMMIT" else self.unwrap(bind)
 
-    @contextmanager
-    def _connect(self, engine: Engine, options: Mapping[str, Any]) -> Generator[Any]:
-        try:
-            connection = engine.connect()
-        except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, OSError) as error:
-            raise UnavailableError(f"no connection to the database could be had: {error}") from error
-        with connection:
-            yield connection.execution_options(**options) if options else connection
-
-    def _bind(self) -> Engine:
+    def _bind(self) -> Engine | Connection:
         source = self._source
-        if isinstance(source, Engine):
+        if isinstance(source, Engine | Connection):
             return source
-        if isinstance(source, Connection):
-            return source.engine
         session = source if isinstance(source, Session) else source()
         try:
-            bind = session.get_bind(**(self._bind_arguments or {}))
+            return session.get_bind(**(self._bind_arguments or {}))
         except exc.UnboundExecutionError as error:
             raise ConfigurationError(
                 "the session has no engine for River's tables: give it a bind, or name one by "
@@ -172,30 +180,36 @@ class Driver(Generic[BeginT]):
         finally:
             if isinstance(source, sessionmaker):
                 session.close()
-        return bind if isinstance(bind, Engine) else bind.engine
+
+
+@contextmanager
+def _connect(engine: Engine, options: Mapping[str, Any]) -> Generator[Any]:
+    with reaching():
+        connection = engine.connect()
+    with connection:
+        yield connection.execution_options(**options) if options else connection
 
 
 @contextmanager
 def _within(source: Any, options: TransactionOptions) -> Generator[Any]:
     """Begin on the caller's own handle: a transaction if there is none, a savepoint otherwise."""
-    changed = options != TransactionOptions()
-    if isinstance(source, Connection) and changed:
-        begin_on(source, options)
-        try:
-            with source.begin():
-                yield source
-        finally:
-            end_on(source, options)
-    elif source.in_transaction() and not changed:
+    changes = options_of(options, source if isinstance(source, Connection) else None)
+    if source.in_transaction() and not changes:
         with source.begin_nested():
             yield source
     elif source.in_transaction():
         raise ConfigurationError("the transaction has begun already: its isolation level cannot be changed any more")
+    elif isinstance(source, Connection):
+        before = begin_on(source, changes)
+        try:
+            with source.begin():
+                yield source
+        finally:
+            end_on(source, before)
     else:
         with source.begin():
-            if changed:
-                session: Any = source
-                session.connection(execution_options=options_of(options))
+            if changes:
+                source.connection(execution_options=changes)
             yield source
 
 

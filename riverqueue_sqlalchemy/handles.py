@@ -1,14 +1,15 @@
 """What SQLAlchemy handles River accepts, and what it says about the others."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, exc
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
-from riverqueue.driver import TransactionOptions
-from riverqueue.errors import ConfigurationError, TransactionError
+from riverqueue.driver import TransactionOptions, sqlstate
+from riverqueue.errors import ConfigurationError, TransactionError, UnavailableError
 from riverqueue.sql import Paramstyle
 
 _STYLES: dict[str, Paramstyle] = {
@@ -36,11 +37,20 @@ def style_of(dialect: Dialect) -> Paramstyle:
     return style
 
 
-def options_of(options: TransactionOptions) -> dict[str, Any]:
-    """Spell transaction options as SQLAlchemy's execution options."""
+def options_of(options: TransactionOptions, bind: Connection | Engine | None = None) -> dict[str, Any]:
+    """Spell transaction options as SQLAlchemy's execution options.
+
+    Parameters:
+        options: What is asked of the transaction.
+        bind: Where it is to be; if that is in AUTOCOMMIT, there would be none without a level.
+    """
     found: dict[str, Any] = {}
-    if options.isolation_level is not None:
+    if options.isolation_level == "READ UNCOMMITTED":
+        found["isolation_level"] = "READ COMMITTED"  # the same to PostgreSQL, and SQLAlchemy's asyncpg knows no other
+    elif options.isolation_level is not None:
         found["isolation_level"] = options.isolation_level
+    elif bind is not None and isolation_of(bind) == "AUTOCOMMIT":
+        found["isolation_level"] = getattr(bind.dialect, "default_isolation_level", None) or "READ COMMITTED"
     if options.read_only is not None:
         found["postgresql_readonly"] = options.read_only
     if options.deferrable is not None:
@@ -88,26 +98,43 @@ def check_connection(connection: Connection) -> None:
         )
 
 
-def isolation_of(connection: Connection) -> str | None:
+def isolation_of(bind: Connection | Engine) -> str | None:
     """Return the isolation level a connection was asked to have, by itself or by its engine."""
-    level: str | None = connection.get_execution_options().get("isolation_level")
+    level: str | None = bind.get_execution_options().get("isolation_level")
     # create_engine(isolation_level=…) keeps its argument with the dialect only.
-    return level or getattr(connection.dialect, "_on_connect_isolation_level", None)
+    return level or getattr(bind.dialect, "_on_connect_isolation_level", None)
 
 
-def begin_on(connection: Connection, options: TransactionOptions) -> None:
-    """Give the caller's own connection, not yet in a transaction, what its next one is to be like."""
+def begin_on(connection: Connection, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the caller's own connection, not yet in a transaction, what its next one is to be like.
+
+    Returns:
+        The execution options it has now, for `end_on`.
+    """
     if connection.in_transaction():
         raise ConfigurationError("the transaction has begun already: its isolation level cannot be changed any more")
-    connection.execution_options(**options_of(options))
+    level = isolation_of(connection) or connection.default_isolation_level
+    before = {**dict.fromkeys(options, False), **connection.get_execution_options(), "isolation_level": level}
+    connection.execution_options(**options)
+    return {name: before[name] for name in options}
 
 
-def end_on(connection: Connection, options: TransactionOptions) -> None:
+def end_on(connection: Connection, before: Mapping[str, Any]) -> None:
     """Undo `begin_on`."""
-    found: dict[str, Any] = dict.fromkeys(options_of(options), False)
-    if "isolation_level" in found:
-        found["isolation_level"] = connection.default_isolation_level
-    connection.execution_options(**found)
+    if not connection.closed and not connection.invalidated:
+        connection.execution_options(**before)
+
+
+@contextmanager
+def reaching() -> Generator[None]:
+    """Say of what goes wrong in the block, where a connection is had, that the database is unavailable."""
+    try:
+        yield
+    except Exception as error:
+        # SQLAlchemy 2.0 lets asyncpg's own errors through here; what they have in common is a SQLSTATE.
+        if not isinstance(error, exc.DBAPIError | exc.TimeoutError | OSError) and sqlstate(error) is None:
+            raise
+        raise UnavailableError(f"no connection to the database could be had: {error}") from error
 
 
 def wrong_type(tx: object) -> str:

@@ -1,0 +1,1 @@
+"""For tests: of drivers (`riverqueue.testing.conformance`)."""

@@ -1,0 +1,90 @@
+"""What a conformance suite must know of a driver, and the few things all its tests use."""
+# ruff: noqa: RUF100, SIM117  (the blocks of the sync twin stay apart)
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+from unittest import SkipTest
+
+from riverqueue.driver import AsyncDriver, Row, TransactionOptions
+from riverqueue.sql import mark
+from riverqueue.testing.conformance.expect import Undo, raises
+
+
+class AsyncHarness:
+    """Says how a driver is opened and used; override what differs.
+
+    Attributes:
+        isolation_levels: Whether ``begin`` can do what its options ask.
+        date_styles: Whether datetimes arrive whatever the session's ``DateStyle`` is. A library that
+            reads them as text may not manage.
+    """
+
+    isolation_levels = True
+    date_styles = True
+
+    def driver(self) -> AbstractAsyncContextManager[AsyncDriver[Any, Any]]:
+        """Open a driver on connections of its own, closed with the block."""
+        raise NotImplementedError("say how to open a driver")
+
+    def transaction(self, driver: AsyncDriver[Any, Any]) -> AbstractAsyncContextManager[Any]:
+        """Open a transaction as a user of the library would, ended as ``Driver.begin`` ends one."""
+        return driver.begin(TransactionOptions())
+
+    @asynccontextmanager
+    async def refused(self, driver: AsyncDriver[Any, Any]) -> AsyncGenerator[list[Any]]:
+        """Give what the library has that is no open transaction: closed, autocommitting, a pool."""
+        yield [driver]
+
+    def unreachable(self) -> AbstractAsyncContextManager[AsyncDriver[Any, Any]]:
+        """Open a driver on a database that is not there."""
+        raise SkipTest("no unreachable driver is given")
+
+    def listen(self, channel: str) -> AbstractAsyncContextManager[Callable[[], Awaitable[str]]]:
+        """Listen to a channel; give a function that waits for the next payload."""
+        raise SkipTest(f"no listener is given for {channel}")
+
+    @asynccontextmanager
+    async def undone(self, driver: AsyncDriver[Any, Any]) -> AsyncGenerator[Any]:
+        """Open a transaction that is rolled back in the end."""
+        with raises(Undo):
+            async with self.transaction(driver) as tx:
+                yield tx
+                raise Undo
+
+    async def skip_if_bound(self, reason: str) -> None:
+        """Skip the test if the driver is made from the caller's own connection or session."""
+        async with self.driver() as driver:
+            if driver.bound:
+                raise SkipTest(reason)
+
+    async def read(self, sql: str, **params: Any) -> Sequence[Row]:
+        """Run one statement on connections of its own and commit; return its rows."""
+        async with self.driver() as driver, driver.begin(TransactionOptions()) as tx:
+            return await fetch(driver, tx, sql, **params)
+
+    async def kinds(self) -> list[str]:
+        """Return the kinds of all committed jobs, in order of their ids."""
+        return [kind for (kind,) in await self.read("SELECT kind FROM river_job ORDER BY id")]
+
+    async def run_sql(self, *statements: str) -> None:
+        """Run statements without rows on connections of its own and commit."""
+        async with self.driver() as driver, driver.begin(TransactionOptions()) as tx:
+            for sql in statements:
+                await fetch(driver, tx, sql)
+
+    async def until_blocked(self) -> None:
+        """Wait until some session waits for a lock of another's."""
+        blocked = "SELECT count(*), pg_sleep(0.005)::text FROM pg_stat_activity WHERE pg_blocking_pids(pid) <> '{}'"
+        async with self.driver() as driver:
+            for _ in range(2000):
+                async with driver.begin(TransactionOptions()) as tx:
+                    if (await fetch(driver, tx, blocked))[0][0]:
+                        return
+        raise AssertionError("nobody waits for a lock")
+
+
+async def fetch(driver: AsyncDriver[Any, Any], tx: Any, sql: str, **params: Any) -> Sequence[Row]:
+    """Run one statement in a transaction, its parameters marked as in River's own SQL: ``@name::type``."""
+    rendered = mark(sql, driver.style)
+    return await (await driver.unwrap(tx)).fetch(rendered.sql, rendered.bind(params))

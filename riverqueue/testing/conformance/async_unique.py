@@ -1,0 +1,102 @@
+"""Unique jobs: what is flagged, what is waited for, and that nobody waits in a circle."""
+# ruff: noqa: D102, RUF100, S101, SIM117  (a test's name is its docstring, asserting its point; sync blocks stay apart)
+
+from collections.abc import Sequence
+from typing import Any
+
+from riverqueue import AsyncClient, DictArgs, InsertManyParams, InsertOpts, InsertResult, InvalidJobError, UniqueOpts
+from riverqueue.driver import AsyncDriver
+from riverqueue.testing.conformance.async_harness import AsyncHarness
+from riverqueue.testing.conformance.concurrency import finished_async, start_async, together_async
+from riverqueue.testing.conformance.expect import raises
+from riverqueue.testing.conformance.sample import SORT, UNIQUE, numbered
+
+_SLOW = [
+    "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.004); RETURN NEW; END'",
+    "CREATE TRIGGER slow BEFORE INSERT ON river_job FOR EACH ROW EXECUTE FUNCTION slow()",
+]
+
+
+class Unique(AsyncHarness):
+    """A unique job that is there already is returned, flagged, and not inserted again."""
+
+    async def test_a_duplicate_is_the_existing_job(self) -> None:
+        async with self.driver() as driver:
+            client = AsyncClient(driver)
+            async with self.transaction(driver) as tx:
+                first = await client.insert(SORT, UNIQUE, tx=tx)
+                within = await client.insert(SORT, UNIQUE, tx=tx)
+            async with self.transaction(driver) as tx:
+                later = await client.insert(SORT, InsertOpts(priority=3, unique_opts=UNIQUE.unique_opts), tx=tx)
+                other = await client.insert(numbered(1), UNIQUE, tx=tx)
+        assert [first[1], within[1], later[1], other[1]] == [False, True, True, False]
+        assert first.job == within.job == later.job
+        assert await self.kinds() == ["sort", "numbered"]
+
+    async def test_a_key_twice_in_a_batch(self) -> None:
+        items = [numbered(2), numbered(1), numbered(2), numbered(1), numbered(2)]
+        jobs = [InsertManyParams(item, UNIQUE) for item in items]
+        async with self.driver() as driver, self.transaction(driver) as tx:
+            results = await AsyncClient(driver).insert_many(jobs, tx=tx)
+            with raises(InvalidJobError):
+                await AsyncClient(driver, refuse_repeated_unique_keys=True).insert_many(jobs, tx=tx)
+        assert [result.job.args["number"] for result in results] == [2, 1, 2, 1, 2]
+        assert [result.unique_skipped_as_duplicated for result in results] == [False, False, True, True, True]
+        assert results[0].job.id < results[1].job.id
+        assert len(await self.kinds()) == 2
+
+    async def test_a_batch_with_existing_jobs_keeps_its_order(self) -> None:
+        async with self.driver() as driver:
+            client = AsyncClient(driver)
+            async with self.transaction(driver) as tx:
+                await client.insert_many([InsertManyParams(numbered(n), UNIQUE) for n in (3, 7, 5)], tx=tx)
+            async with self.transaction(driver) as tx:
+                jobs: list[Any] = [InsertManyParams(numbered(n), UNIQUE) for n in range(10)]
+                results = await client.insert_many([SORT, *jobs], tx=tx)
+        assert [result.job.args.get("number") for result in results] == [None, *range(10)]
+        assert [n - 1 for n, result in enumerate(results) if result.unique_skipped_as_duplicated] == [3, 5, 7]
+
+    async def test_the_existing_jobs_kind_is_kept(self) -> None:
+        opts = InsertOpts(unique_opts=UniqueOpts(by_args=True, exclude_kind=True))
+        async with self.driver() as driver, self.transaction(driver) as tx:
+            client = AsyncClient(driver)
+            await client.insert(SORT, opts, tx=tx)
+            result = await client.insert(DictArgs("another", SORT.args), opts, tx=tx)
+        assert (result.unique_skipped_as_duplicated, result.job.kind) == (True, "sort")
+        assert await self.kinds() == ["sort"]
+
+    async def test_a_duplicate_waits_for_the_first_to_commit(self) -> None:
+        async with self.driver() as driver, self.driver() as other:
+            async with self.transaction(driver) as tx:
+                first = await AsyncClient(driver).insert(SORT, UNIQUE, tx=tx)
+                waiting = start_async(lambda: self._insert(other, [InsertManyParams(SORT, UNIQUE)]))
+                await self.until_blocked()
+            [result] = await finished_async(waiting)
+        assert result.unique_skipped_as_duplicated
+        assert result.job == first.job
+
+    async def test_a_duplicate_is_inserted_if_the_first_rolls_back(self) -> None:
+        async with self.driver() as driver, self.driver() as other:
+            async with self.undone(driver) as tx:
+                first = await AsyncClient(driver).insert(SORT, UNIQUE, tx=tx)
+                waiting = start_async(lambda: self._insert(other, [InsertManyParams(SORT, UNIQUE)]))
+                await self.until_blocked()
+            [result] = await finished_async(waiting)
+        assert not result.unique_skipped_as_duplicated
+        assert result.job.id != first.job.id
+
+    async def test_opposite_orders_do_not_deadlock(self) -> None:
+        await self.run_sql(*_SLOW)  # so slow that two batches meet in the middle
+        async with self.driver() as driver, self.driver() as other:
+            for start in (0, 100):
+                jobs = [InsertManyParams(numbered(start + n), UNIQUE) for n in range(12)]
+                one, two = await together_async(
+                    lambda jobs=jobs: self._insert(driver, jobs),  # type: ignore[misc]
+                    lambda jobs=jobs: self._insert(other, jobs[::-1]),  # type: ignore[misc]
+                )
+                assert [result.job.id for result in one] == [result.job.id for result in two][::-1]
+        assert len(await self.kinds()) == 24
+
+    async def _insert(self, driver: AsyncDriver[Any, Any], jobs: Sequence[InsertManyParams]) -> list[InsertResult]:
+        async with self.transaction(driver) as tx:
+            return await AsyncClient(driver).insert_many(jobs, tx=tx)

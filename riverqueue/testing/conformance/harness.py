@@ -1,0 +1,91 @@
+# Generated from async_harness.py by tools/generate_sync.py; do not edit.
+"""What a conformance suite must know of a driver, and the few things all its tests use."""
+# ruff: noqa: RUF100, SIM117  (the blocks of the sync twin stay apart)
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+from unittest import SkipTest
+
+from riverqueue.driver import Driver, Row, TransactionOptions
+from riverqueue.sql import mark
+from riverqueue.testing.conformance.expect import Undo, raises
+
+
+class Harness:
+    """Says how a driver is opened and used; override what differs.
+
+    Attributes:
+        isolation_levels: Whether ``begin`` can do what its options ask.
+        date_styles: Whether datetimes arrive whatever the session's ``DateStyle`` is. A library that
+            reads them as text may not manage.
+    """
+
+    isolation_levels = True
+    date_styles = True
+
+    def driver(self) -> AbstractContextManager[Driver[Any, Any]]:
+        """Open a driver on connections of its own, closed with the block."""
+        raise NotImplementedError("say how to open a driver")
+
+    def transaction(self, driver: Driver[Any, Any]) -> AbstractContextManager[Any]:
+        """Open a transaction as a user of the library would, ended as ``Driver.begin`` ends one."""
+        return driver.begin(TransactionOptions())
+
+    @contextmanager
+    def refused(self, driver: Driver[Any, Any]) -> Generator[list[Any]]:
+        """Give what the library has that is no open transaction: closed, autocommitting, a pool."""
+        yield [driver]
+
+    def unreachable(self) -> AbstractContextManager[Driver[Any, Any]]:
+        """Open a driver on a database that is not there."""
+        raise SkipTest("no unreachable driver is given")
+
+    def listen(self, channel: str) -> AbstractContextManager[Callable[[], str]]:
+        """Listen to a channel; give a function that waits for the next payload."""
+        raise SkipTest(f"no listener is given for {channel}")
+
+    @contextmanager
+    def undone(self, driver: Driver[Any, Any]) -> Generator[Any]:
+        """Open a transaction that is rolled back in the end."""
+        with raises(Undo):
+            with self.transaction(driver) as tx:
+                yield tx
+                raise Undo
+
+    def skip_if_bound(self, reason: str) -> None:
+        """Skip the test if the driver is made from the caller's own connection or session."""
+        with self.driver() as driver:
+            if driver.bound:
+                raise SkipTest(reason)
+
+    def read(self, sql: str, **params: Any) -> Sequence[Row]:
+        """Run one statement on connections of its own and commit; return its rows."""
+        with self.driver() as driver, driver.begin(TransactionOptions()) as tx:
+            return fetch(driver, tx, sql, **params)
+
+    def kinds(self) -> list[str]:
+        """Return the kinds of all committed jobs, in order of their ids."""
+        return [kind for (kind,) in self.read("SELECT kind FROM river_job ORDER BY id")]
+
+    def run_sql(self, *statements: str) -> None:
+        """Run statements without rows on connections of its own and commit."""
+        with self.driver() as driver, driver.begin(TransactionOptions()) as tx:
+            for sql in statements:
+                fetch(driver, tx, sql)
+
+    def until_blocked(self) -> None:
+        """Wait until some session waits for a lock of another's."""
+        blocked = "SELECT count(*), pg_sleep(0.005)::text FROM pg_stat_activity WHERE pg_blocking_pids(pid) <> '{}'"
+        with self.driver() as driver:
+            for _ in range(2000):
+                with driver.begin(TransactionOptions()) as tx:
+                    if (fetch(driver, tx, blocked))[0][0]:
+                        return
+        raise AssertionError("nobody waits for a lock")
+
+
+def fetch(driver: Driver[Any, Any], tx: Any, sql: str, **params: Any) -> Sequence[Row]:
+    """Run one statement in a transaction, its parameters marked as in River's own SQL: ``@name::type``."""
+    rendered = mark(sql, driver.style)
+    return (driver.unwrap(tx)).fetch(rendered.sql, rendered.bind(params))

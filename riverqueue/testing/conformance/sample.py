@@ -1,0 +1,63 @@
+"""Jobs and a clock for the suite."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from riverqueue import DictArgs, InsertOpts, JobRow, UniqueOpts
+
+#: The job that most tests insert.
+SORT = DictArgs("sort", {"strings": ["whale", "tiger", "bear"]})
+
+UNIQUE = InsertOpts(unique_opts=UniqueOpts(by_args=True))
+
+#: Text that is something else to some parser between a program and its database.
+TEXTS = [
+    "",
+    " ",
+    "NULL",
+    "null",
+    "it's",
+    'a "quoted" word',
+    "50 % of %s, %(name)s, %%",
+    ":name ::text :1",
+    "@now::timestamptz",
+    "back\\slash \\n \\' \\\\",
+    "$1 $$ $body$",
+    "?",
+    "{a,b}",
+    "a,b",
+    "line\nbreak\ttab\r",
+    "é ☃ 😀 \u2028 \x7f",
+    "-- no comment /* here */;",
+    "x" * 100_000,
+]
+
+
+def numbered(number: int) -> DictArgs:
+    """Make one of many jobs."""
+    return DictArgs("numbered", {"number": number})
+
+
+class SetClock:
+    """A clock that stands until it is set.
+
+    Parameters:
+        time: What it shows first.
+    """
+
+    def __init__(self, time: datetime = datetime(2026, 11, 23, 5, 6, 7, 890_123, tzinfo=UTC)) -> None:
+        self.time = time
+
+    def now(self) -> datetime:
+        """Return the time it shows."""
+        return self.time
+
+    def advance(self, by: timedelta) -> None:
+        """Set it forward."""
+        self.time += by
+
+
+def columns(job: JobRow) -> dict[str, Any]:
+    """Return what a job's row holds, except its identity."""
+    names = [name for name, value in vars(JobRow).items() if isinstance(value, property) and name != "id"]
+    return {name: getattr(job, name) for name in names}
