@@ -13,6 +13,8 @@ from riverqueue.driver import BoundParams, CopyTarget, Paramstyle, Row
 
 
 class Executor:
+    notifies = True
+
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 

@@ -255,7 +255,7 @@ class AsyncClient(Generic[TxT, BeginT]):
         if self._refuse_repeated_unique_keys:
             operations.refuse_repeated_keys(jobs)
         server = await self._database.server(executor)
-        queues = self._queues_to_notify(server, jobs)
+        queues = self._queues_to_notify(server, executor, jobs)
         try:
             return await self._database.perform(
                 operations.insert_many(jobs, now=now, notify=queues, nonce=server.duplicate == "nonce"),
@@ -267,7 +267,7 @@ class AsyncClient(Generic[TxT, BeginT]):
 
     async def _copy(self, executor: AsyncExecutor, jobs: Sequence[JobInsertParams], now: datetime) -> int:
         server = await self._database.server(executor)
-        queues = self._queues_to_notify(server, jobs)
+        queues = self._queues_to_notify(server, executor, jobs)
         fast = operations.copy_many if self.driver.copies else operations.insert_many_fast
         try:
             return await self._database.perform(fast(jobs, now=now, notify=queues), executor)
@@ -275,11 +275,18 @@ class AsyncClient(Generic[TxT, BeginT]):
             self._limiter.give_back(queues)
             raise
 
-    def _queues_to_notify(self, server: ServerCapabilities, jobs: Sequence[JobInsertParams]) -> list[str]:
-        return self._limiter.take(operations.available_queues(jobs)) if server.notify else []
+    def _queues_to_notify(
+        self, server: ServerCapabilities, executor: AsyncExecutor, jobs: Sequence[JobInsertParams]
+    ) -> list[str]:
+        if not server.notify or not executor.notifies:
+            return []
+        return self._limiter.take(operations.available_queues(jobs))
 
 
 def _pairs(
     items: Iterable[InsertManyParams | ArgsOrCallable],
 ) -> Sequence[tuple[ArgsOrCallable, InsertOpts | None]]:
-    return [(item.args, item.insert_opts) if isinstance(item, InsertManyParams) else (item, None) for item in items]
+    return [
+        (item.args, item.insert_opts) if isinstance(item, InsertManyParams) else (item, None)
+        for item in config.checked_items(items)
+    ]

@@ -30,7 +30,8 @@ class AsyncDatabase(Generic[TxT, BeginT]):
 
     def __init__(self, driver: AsyncDriver[TxT, BeginT], schema: str | None) -> None:
         self.driver = driver
-        self._dialect = Dialect(driver.style, schema)
+        self._schema = schema
+        self._dialect = Dialect("numeric_dollar", schema)  # until the server is asked
         self._server: ServerCapabilities | None = None
 
     async def server(self, executor: AsyncExecutor) -> ServerCapabilities:
@@ -40,13 +41,16 @@ class AsyncDatabase(Generic[TxT, BeginT]):
             SchemaError: if River's tables are missing or too old; asked again next time.
         """
         if self._server is None:
-            found = await perform_async(probe(self._dialect.schema), executor, self._dialect)
-            self._dialect = Dialect(self.driver.style, self._dialect.schema, found.duplicate)
+            # The driver is asked for its style here, not before: its engine may have been configured late.
+            style = self.driver.style
+            found = await perform_async(probe(self._schema), executor, Dialect(style, self._schema))
+            self._dialect = Dialect(style, self._schema, found.duplicate)
             self._server = found
         return self._server
 
     async def perform(self, operation: Operation[T], executor: AsyncExecutor) -> T:
         """Run an operation in an open transaction."""
+        await self.server(executor)
         return await perform_async(operation, executor, self._dialect)
 
     async def run(self, work: Callable[[AsyncExecutor], Awaitable[T]], *, atomic: bool, attempts: int = ATTEMPTS) -> T:

@@ -51,9 +51,10 @@ def schema_error(schema: str | None, current_schema: str | None, version: int | 
     option = f", schema={schema!r}" if schema else ""
     run = f"`alembic upgrade head`, or riverqueue_migrations.upgrade(connection{option})"
     if not version:
+        elsewhere = "name that one" if schema else "name it: Client(driver, schema=...)"
         return SchemaError(
             f"River's tables are not in {where} of this database. Create them with {run}; "
-            "if they are in another schema, name it: Client(driver, schema=...)."
+            f"if they are in another schema, {elsewhere}."
         )
     return SchemaError(
         f"River's tables are at version {version} in {where}; this client needs {VERSION_NEEDED} or later. Run {run}."

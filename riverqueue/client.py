@@ -254,7 +254,7 @@ class Client(Generic[TxT, BeginT]):
         if self._refuse_repeated_unique_keys:
             operations.refuse_repeated_keys(jobs)
         server = self._database.server(executor)
-        queues = self._queues_to_notify(server, jobs)
+        queues = self._queues_to_notify(server, executor, jobs)
         try:
             return self._database.perform(
                 operations.insert_many(jobs, now=now, notify=queues, nonce=server.duplicate == "nonce"),
@@ -266,7 +266,7 @@ class Client(Generic[TxT, BeginT]):
 
     def _copy(self, executor: Executor, jobs: Sequence[JobInsertParams], now: datetime) -> int:
         server = self._database.server(executor)
-        queues = self._queues_to_notify(server, jobs)
+        queues = self._queues_to_notify(server, executor, jobs)
         fast = operations.copy_many if self.driver.copies else operations.insert_many_fast
         try:
             return self._database.perform(fast(jobs, now=now, notify=queues), executor)
@@ -274,11 +274,18 @@ class Client(Generic[TxT, BeginT]):
             self._limiter.give_back(queues)
             raise
 
-    def _queues_to_notify(self, server: ServerCapabilities, jobs: Sequence[JobInsertParams]) -> list[str]:
-        return self._limiter.take(operations.available_queues(jobs)) if server.notify else []
+    def _queues_to_notify(
+        self, server: ServerCapabilities, executor: Executor, jobs: Sequence[JobInsertParams]
+    ) -> list[str]:
+        if not server.notify or not executor.notifies:
+            return []
+        return self._limiter.take(operations.available_queues(jobs))
 
 
 def _pairs(
     items: Iterable[InsertManyParams | ArgsOrCallable],
 ) -> Sequence[tuple[ArgsOrCallable, InsertOpts | None]]:
-    return [(item.args, item.insert_opts) if isinstance(item, InsertManyParams) else (item, None) for item in items]
+    return [
+        (item.args, item.insert_opts) if isinstance(item, InsertManyParams) else (item, None)
+        for item in config.checked_items(items)
+    ]

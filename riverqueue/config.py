@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -95,6 +96,19 @@ def given(tx: T | None) -> T:
     if tx is None:
         raise TransactionError("tx is None; pass your open transaction, or use insert() or insert_many()")
     return tx
+
+
+def checked_items(items: Iterable[T]) -> Iterable[T]:
+    """Return a batch's items if it is one.
+
+    Raises:
+        InvalidJobError: if it is one job's args, or anything else that has no items.
+    """
+    if not isinstance(items, Iterable) or isinstance(items, str | Mapping):
+        raise InvalidJobError(
+            f"insert_many takes a list of jobs, not one {type(items).__name__}; write [...], or insert()"
+        )
+    return items
 
 
 def no_jobs() -> InvalidJobError:

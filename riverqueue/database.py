@@ -31,7 +31,8 @@ class Database(Generic[TxT, BeginT]):
 
     def __init__(self, driver: Driver[TxT, BeginT], schema: str | None) -> None:
         self.driver = driver
-        self._dialect = Dialect(driver.style, schema)
+        self._schema = schema
+        self._dialect = Dialect("numeric_dollar", schema)  # until the server is asked
         self._server: ServerCapabilities | None = None
 
     def server(self, executor: Executor) -> ServerCapabilities:
@@ -41,13 +42,16 @@ class Database(Generic[TxT, BeginT]):
             SchemaError: if River's tables are missing or too old; asked again next time.
         """
         if self._server is None:
-            found = perform(probe(self._dialect.schema), executor, self._dialect)
-            self._dialect = Dialect(self.driver.style, self._dialect.schema, found.duplicate)
+            # The driver is asked for its style here, not before: its engine may have been configured late.
+            style = self.driver.style
+            found = perform(probe(self._schema), executor, Dialect(style, self._schema))
+            self._dialect = Dialect(style, self._schema, found.duplicate)
             self._server = found
         return self._server
 
     def perform(self, operation: Operation[T], executor: Executor) -> T:
         """Run an operation in an open transaction."""
+        self.server(executor)
         return perform(operation, executor, self._dialect)
 
     def run(self, work: Callable[[Executor], T], *, atomic: bool, attempts: int = ATTEMPTS) -> T:

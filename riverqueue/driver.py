@@ -100,6 +100,11 @@ class CopyTarget:
 class Executor(Protocol):
     """One open transaction, as operations see it."""
 
+    @property
+    def notifies(self) -> bool:
+        """Whether its transaction may notify: PostgreSQL refuses to prepare one for a two-phase commit that did."""
+        ...
+
     def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
         """Run one statement and return all its rows."""
         ...
@@ -146,6 +151,11 @@ class Driver(Protocol[TxT_contra, BeginT_co]):
 
 class AsyncExecutor(Protocol):
     """One open transaction, as operations see it, on an event loop."""
+
+    @property
+    def notifies(self) -> bool:
+        """Whether its transaction may notify: PostgreSQL refuses to prepare one for a two-phase commit that did."""
+        ...
 
     async def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
         """Run one statement and return all its rows."""

@@ -125,7 +125,9 @@ def checked_scheduled_at(time: datetime | None) -> datetime | None:
     if time is None:
         return None
     if not isinstance(time, datetime):
-        raise InvalidJobError(f"scheduled_at must be a datetime, not {type(time).__name__}")
+        raise InvalidJobError(
+            f"scheduled_at must be a datetime, not {type(time).__name__}; for a delay add it: datetime.now(UTC) + delay"
+        )
     if time.utcoffset() is None:
         raise InvalidJobError(
             f"scheduled_at must know its time zone: {time!r} is naive. "

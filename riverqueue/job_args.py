@@ -151,6 +151,8 @@ def kind_of(args: AnyJobArgs) -> str:
 def _without_kind(args: object, kind: object) -> str:
     if isinstance(args, type):
         return f"args must be an instance, not the class {args.__name__}; write {args.__name__}(...)"
+    if isinstance(args, tuple):
+        return "a tuple is no args; for a job with options of its own write InsertManyParams(args, insert_opts)"
     if isinstance(args, Mapping):
         return 'a mapping has no kind; write riverqueue.DictArgs("my_kind", {...})'
     cls = type(args).__name__

@@ -53,7 +53,15 @@ class Resolver:
         """
         # Most batches have the same options object, or none, for all jobs: it is settled once.
         settled: dict[int, Settled] = {}
-        return [self._resolve(given, opts, settled, now) for given, opts in pairs]
+        jobs: list[JobInsertParams] = []
+        try:
+            for given, opts in pairs:
+                jobs.append(self._resolve(given, opts, settled, now))
+        except Exception as error:
+            if len(pairs) > 1:
+                error.add_note(f"job {len(jobs)} of the batch, counted from 0: {pairs[len(jobs)][0]!r:.200}")
+            raise
+        return jobs
 
     def _resolve(
         self, given: ArgsOrCallable, opts: InsertOpts | None, settled: dict[int, Settled], now: datetime

@@ -14,12 +14,16 @@ from psycopg.rows import tuple_row
 
 from riverqueue.driver import BoundParams, CopyTarget, Paramstyle, Row, TransactionOptions
 from riverqueue.errors import ConfigurationError, UnavailableError
-from riverqueue_psycopg.handles import ADAPTERS, ISOLATION, check_idle, check_tx, is_pool
+from riverqueue_psycopg.handles import ADAPTERS, ISOLATION, check_idle, check_tx, encoded, is_pool
 
 if TYPE_CHECKING:  # the pool is an optional package
     from psycopg_pool import AsyncConnectionPool
 
 AsyncConnection: TypeAlias = psycopg.AsyncConnection[Any]
+
+
+#: Connections of our own need not be switched to autocommit and back.
+_OWN = {"autocommit": True}
 
 
 class _Cursor(psycopg.AsyncRawCursor[Row]):
@@ -45,12 +49,17 @@ class AsyncExecutor:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
+    @property
+    def notifies(self) -> bool:
+        """Whether its transaction may notify: not one that is to be prepared for a two-phase commit."""
+        return getattr(self._connection, "_tpc", None) is None
+
     async def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
         """Run one statement and return all its rows."""
-        async with _Cursor(self._connection) as cursor:
-            await cursor.execute(sql.encode(), params, binary=True)
-            result = cursor.pgresult  # None in a pipeline, until rows are fetched
-            return [] if result is not None and not result.nfields else await cursor.fetchall()
+        cursor = _Cursor(self._connection)  # nothing to close: a client-side cursor has only memory
+        await cursor.execute(encoded(sql), params, binary=True)
+        result = cursor.pgresult  # None in a pipeline, until rows are fetched
+        return [] if result is not None and not result.nfields else await cursor.fetchall()
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:
@@ -180,7 +189,7 @@ async def _new_pool(conninfo: str) -> AsyncConnectionPool[Any]:
         raise UnavailableError(f"the database cannot be reached: {error}") from error
     from psycopg_pool import AsyncConnectionPool
 
-    pool = AsyncConnectionPool(conninfo, min_size=1, max_size=8, open=False, name="riverqueue")
+    pool = AsyncConnectionPool(conninfo, min_size=1, max_size=8, open=False, name="riverqueue", kwargs=_OWN)
     await pool.open()
     return pool
 

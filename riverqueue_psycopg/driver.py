@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from threading import Lock
@@ -14,12 +15,16 @@ from psycopg.rows import tuple_row
 
 from riverqueue.driver import BoundParams, CopyTarget, Paramstyle, Row, TransactionOptions
 from riverqueue.errors import ConfigurationError, UnavailableError
-from riverqueue_psycopg.handles import ADAPTERS, ISOLATION, check_idle, check_tx, is_pool
+from riverqueue_psycopg.handles import ADAPTERS, ISOLATION, check_idle, check_tx, encoded, is_pool
 
 if TYPE_CHECKING:  # the pool is an optional package
     from psycopg_pool import ConnectionPool
 
 Connection: TypeAlias = psycopg.Connection[Any]
+
+
+#: Connections of our own need not be switched to autocommit and back.
+_OWN = {"autocommit": True}
 
 
 class _Cursor(psycopg.RawCursor[Row]):
@@ -45,12 +50,17 @@ class Executor:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    @property
+    def notifies(self) -> bool:
+        """Whether its transaction may notify: not one that is to be prepared for a two-phase commit."""
+        return getattr(self._connection, "_tpc", None) is None
+
     def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
         """Run one statement and return all its rows."""
-        with _Cursor(self._connection) as cursor:
-            cursor.execute(sql.encode(), params, binary=True)
-            result = cursor.pgresult  # None in a pipeline, until rows are fetched
-            return [] if result is not None and not result.nfields else cursor.fetchall()
+        cursor = _Cursor(self._connection)  # nothing to close: a client-side cursor has only memory
+        cursor.execute(encoded(sql), params, binary=True)
+        result = cursor.pgresult  # None in a pipeline, until rows are fetched
+        return [] if result is not None and not result.nfields else cursor.fetchall()
 
     @contextmanager
     def savepoint(self) -> Generator[None]:
@@ -168,6 +178,7 @@ class Driver:
         with self._lock:
             if self._own_pool is None:
                 self._own_pool = _new_pool(self._source)
+                weakref.finalize(self, self._own_pool.close)
             return self._own_pool
 
 
@@ -179,7 +190,7 @@ def _new_pool(conninfo: str) -> ConnectionPool[Any]:
         raise UnavailableError(f"the database cannot be reached: {error}") from error
     from psycopg_pool import ConnectionPool
 
-    return ConnectionPool(conninfo, min_size=1, max_size=8, open=True, name="riverqueue")
+    return ConnectionPool(conninfo, min_size=1, max_size=8, open=True, name="riverqueue", kwargs=_OWN)
 
 
 @contextmanager

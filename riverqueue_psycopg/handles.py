@@ -1,6 +1,7 @@
 """What psycopg handles River accepts, and what it says about the others."""
 
 import sys
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -23,6 +24,12 @@ ISOLATION: dict[IsolationLevel, psycopg.IsolationLevel] = {
 ADAPTERS = AdaptersMap(types=types)
 register_default_adapters(ADAPTERS)
 register_all_arrays(ADAPTERS)
+
+
+@cache
+def encoded(sql: str) -> bytes:
+    """Return a statement as bytes, the same each time: psycopg keeps what it prepared by them."""
+    return sql.encode()
 
 
 def is_pool(source: object, name: str) -> bool:

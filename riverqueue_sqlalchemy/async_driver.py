@@ -27,6 +27,7 @@ from riverqueue_sqlalchemy.handles import (
     options_of,
     reaching,
     style_of,
+    translated,
 )
 
 AsyncTx: TypeAlias = AsyncConnection | AsyncSession | async_scoped_session[Any]
@@ -43,6 +44,11 @@ class AsyncExecutor:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+
+    @property
+    def notifies(self) -> bool:
+        """Whether its transaction may notify: not one that is to be prepared for a two-phase commit."""
+        return sync.Executor(self._connection.sync_connection).notifies  # type: ignore[arg-type]
 
     async def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
         """Run one statement and return all its rows."""
@@ -91,15 +97,15 @@ async def _copy_psycopg(library: Any, target: CopyTarget, data: bytes) -> int:
         return cursor.rowcount  # type: ignore[no-any-return]
 
 
-def _translated(error: Exception, sql: str, adapter: Any, connection: AsyncConnection) -> Exception:
+def _translated(error: Exception, sql: str, adapter: Any, connection: AsyncConnection) -> BaseException:
     """Wrap an error of the library's as SQLAlchemy would, had it run the statement itself."""
     try:
         adapter._handle_exception(error)  # asyncpg's adapter makes a DBAPI error of it
     except AttributeError:
         pass
-    except Exception as translated:
-        error = translated
-    return sync.translated(error, sql, connection.dialect)
+    except Exception as adapted:
+        error = adapted
+    return translated(error, sql, connection.sync_connection)  # type: ignore[arg-type]
 
 
 class AsyncDriver(Generic[BeginT]):
@@ -172,8 +178,8 @@ class AsyncDriver(Generic[BeginT]):
             raise TransactionError(_wrong_type(tx))
         session: AsyncSession = tx() if isinstance(tx, async_scoped_session) else tx
         # The check flushes, which is SQLAlchemy's to do in its own way of running sync code.
-        await session.run_sync(connection_of, self._bind_arguments)
-        return AsyncExecutor(await session.connection(bind_arguments=dict(self._bind_arguments or {})))
+        connection = await session.run_sync(connection_of, self._bind_arguments)
+        return AsyncExecutor(AsyncConnection(AsyncEngine(connection.engine), connection))
 
     @asynccontextmanager
     async def begin(self, options: TransactionOptions) -> AsyncGenerator[BeginT]:

@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Any, Generic, TypeAlias, TypeVar, overload
 
 from sqlalchemy import Connection, Engine, exc
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import TwoPhaseTransaction
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from riverqueue.driver import BoundParams, CopyTarget, Row, TransactionOptions
@@ -16,10 +16,12 @@ from riverqueue_sqlalchemy.handles import (
     begin_on,
     connection_of,
     end_on,
+    is_watched,
     isolation_of,
     options_of,
     reaching,
     style_of,
+    translated,
 )
 
 Tx: TypeAlias = Connection | Session | scoped_session[Any]
@@ -38,11 +40,23 @@ class Executor:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    @property
+    def notifies(self) -> bool:
+        """Whether its transaction may notify: not one that is to be prepared for a two-phase commit."""
+        return not isinstance(self._connection.get_transaction(), TwoPhaseTransaction)
+
     def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
         """Run one statement and return all its rows."""
+        if is_watched(self._connection):
+            return self._fetch_watched(sql, params)
+        with self._cursor(sql) as cursor:
+            cursor.execute(sql, params)
+            return cursor.fetchall() if cursor.description else []
+
+    def _fetch_watched(self, sql: str, params: BoundParams) -> Sequence[Row]:
+        # Events and echo see the statement. It costs half as much again, most of it for describing the rows.
         values: Any = params
         result: Any = self._connection.exec_driver_sql(sql, values, PLAIN)
-        # The library's own rows: SQLAlchemy's would cost as much again as the statement.
         rows: Sequence[Row] = result.cursor.fetchall() if result.returns_rows else []
         result.close()
         return rows
@@ -53,15 +67,26 @@ class Executor:
 
     def copy(self, target: CopyTarget, data: bytes) -> int:
         """Copy binary rows into a table and return how many."""
-        if not self._connection.in_transaction():
-            self._connection.begin()
-        cursor: Any = self._connection.connection.cursor()
-        try:
+        with self._cursor(target.sql) as cursor:
             return _copy(cursor, target.sql, data)
-        except Exception as error:
-            raise translated(error, target.sql, self._connection.dialect) from error
+
+    @contextmanager
+    def _cursor(self, sql: str) -> Generator[Any]:
+        """Give a cursor of the library's own, in the transaction as SQLAlchemy knows it."""
+        connection = self._connection
+        if not connection.in_transaction():
+            connection.begin()
+        cursor = connection.connection.cursor()
+        try:
+            yield cursor
+        except BaseException as error:
+            raised = translated(error, sql, connection, cursor)
+            if raised is error:
+                raise
+            raise raised from error
         finally:
-            cursor.close()
+            if not connection.invalidated:
+                cursor.close()
 
 
 def _copy(cursor: Any, sql: str, data: bytes) -> int:
@@ -71,14 +96,6 @@ def _copy(cursor: Any, sql: str, data: bytes) -> int:
         with cursor.copy(sql) as copy:
             copy.write(data)
     return cursor.rowcount  # type: ignore[no-any-return]
-
-
-def translated(error: Exception, sql: str, dialect: Dialect) -> Exception:
-    """Wrap an error of the library's as SQLAlchemy would, had it run the statement itself."""
-    base: type[Exception] = dialect.loaded_dbapi.Error
-    if not isinstance(error, base):
-        return error
-    return exc.DBAPIError.instance(sql, None, error, base, dialect=dialect)
 
 
 class Driver(Generic[BeginT]):

@@ -125,6 +125,33 @@ def end_on(connection: Connection, before: Mapping[str, Any]) -> None:
         connection.execution_options(**before)
 
 
+def is_watched(connection: Connection) -> bool:
+    """Tell whether anybody sees the statements of a connection: by events, or by SQLAlchemy's echo."""
+    watchers = (connection, connection.engine, connection.dialect)
+    return getattr(connection, "_echo", True) or any(getattr(watcher, "_has_events", True) for watcher in watchers)
+
+
+def translated(error: BaseException, sql: str, connection: Connection, cursor: Any = None) -> BaseException:
+    """Wrap an error of the library's as SQLAlchemy would, had it run the statement itself.
+
+    A connection that was lost, or left in the middle of a statement by a cancellation, is invalidated, so that
+    its pool does not hand it out again.
+    """
+    if not isinstance(error, Exception):
+        connection.invalidate()
+        return error
+    dialect = connection.dialect
+    base: Any = dialect.loaded_dbapi.Error
+    if not isinstance(error, base):
+        return error
+    raised: Any = error
+    lost = dialect.is_disconnect(raised, None, cursor)
+    if lost and not connection.invalidated:
+        connection.invalidate(error)
+    wrapped: Exception = exc.DBAPIError.instance(sql, None, error, base, connection_invalidated=lost, dialect=dialect)
+    return wrapped
+
+
 @contextmanager
 def reaching() -> Generator[None]:
     """Say of what goes wrong in the block, where a connection is had, that the database is unavailable."""

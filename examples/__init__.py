@@ -1,0 +1,1 @@
+"""Programs that use riverqueue; each is run by a test."""

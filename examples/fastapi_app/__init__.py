@@ -1,0 +1,1 @@
+"""A FastAPI application that inserts jobs in its requests' transactions."""

@@ -1,0 +1,1 @@
+"""A Flask application that inserts jobs in Flask-SQLAlchemy's session."""
