@@ -60,7 +60,7 @@ def test_a_schema_stands_before_every_name_of_rivers(name):
     text = render(name, "numeric_dollar", "Odd_1").sql
     for found in re.finditer(r"(?<![\w.\"'])river_(job|migration)\b(?!\.)", text):
         before = text[: found.start()]
-        assert before.endswith(("\"Odd_1\".", "AS ")), text[found.start() - 20 : found.end() + 20]
+        assert before.endswith(('"Odd_1".', "AS ")), text[found.start() - 20 : found.end() + 20]
 
 
 def test_quote_doubles_quotes():

@@ -147,7 +147,7 @@ CIRCLE.append(CIRCLE)
     [
         ({"a": math.nan}, "cannot be encoded"),
         ([math.inf], "cannot be encoded"),
-        (datetime(2026, 1, 2), "is naive"),  # noqa: DTZ001
+        (datetime(2026, 1, 2), "is naive"),
         (datetime.max.replace(tzinfo=timezone(timedelta(hours=-5))), "years 1 to 9999"),
         ({1, 2}, "sorted list"),
         (timedelta(1), "total_seconds"),

@@ -200,7 +200,7 @@ def test_the_schedule_places_the_period() -> None:
 
 def test_a_naive_time_is_refused() -> None:
     with pytest.raises(InvalidJobError, match="naive"):
-        pre_hash(UniqueOpts(by_period=3600), scheduled_at=datetime(2026, 1, 2))  # noqa: DTZ001
+        pre_hash(UniqueOpts(by_period=3600), scheduled_at=datetime(2026, 1, 2))
 
 
 @pytest.mark.parametrize(

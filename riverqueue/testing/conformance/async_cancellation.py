@@ -1,5 +1,4 @@
 """Cancellation: what a cancelled task leaves behind. There are no sync twins of these tests."""
-# ruff: noqa: D102, RUF100, S101, SIM117  (a test's name is its docstring, asserting its point; sync blocks stay apart)
 
 import asyncio
 from typing import Any

@@ -1,5 +1,4 @@
 """What a conformance suite must know of a driver, and the few things all its tests use."""
-# ruff: noqa: RUF100, SIM117  (the blocks of the sync twin stay apart)
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager

@@ -1,5 +1,4 @@
 """Inserts: what is stored and what comes back."""
-# ruff: noqa: D102, RUF100, S101, SIM117  (a test's name is its docstring, asserting its point; sync blocks stay apart)
 
 from datetime import UTC, datetime, timedelta
 

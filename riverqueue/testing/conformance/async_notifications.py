@@ -1,5 +1,4 @@
 """Notifications: exactly River's, and only if the transaction commits."""
-# ruff: noqa: D102, RUF100, S101, SIM117  (a test's name is its docstring, asserting its point; sync blocks stay apart)
 
 from datetime import timedelta
 from typing import Any

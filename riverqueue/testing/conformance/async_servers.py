@@ -1,5 +1,4 @@
 """Servers: what they refuse, what they lack, and what is done about it."""
-# ruff: noqa: D102, RUF100, S101, SIM117  (a test's name is its docstring, asserting its point; sync blocks stay apart)
 
 from riverqueue import AsyncClient, InsertManyParams, InsertOpts, SchemaError
 from riverqueue.testing.conformance.async_harness import AsyncHarness, fetch

@@ -1,5 +1,4 @@
 """Unique jobs: what is flagged, what is waited for, and that nobody waits in a circle."""
-# ruff: noqa: D102, RUF100, S101, SIM117  (a test's name is its docstring, asserting its point; sync blocks stay apart)
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,6 +1,5 @@
 # Generated from async_harness.py by tools/generate_sync.py; do not edit.
 """What a conformance suite must know of a driver, and the few things all its tests use."""
-# ruff: noqa: RUF100, SIM117  (the blocks of the sync twin stay apart)
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager

@@ -1,6 +1,5 @@
 # Generated from async_inserts.py by tools/generate_sync.py; do not edit.
 """Inserts: what is stored and what comes back."""
-# ruff: noqa: D102, RUF100, S101, SIM117  (a test's name is its docstring, asserting its point; sync blocks stay apart)
 
 from datetime import UTC, datetime, timedelta
 

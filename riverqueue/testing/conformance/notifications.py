@@ -1,6 +1,5 @@
 # Generated from async_notifications.py by tools/generate_sync.py; do not edit.
 """Notifications: exactly River's, and only if the transaction commits."""
-# ruff: noqa: D102, RUF100, S101, SIM117  (a test's name is its docstring, asserting its point; sync blocks stay apart)
 
 from datetime import timedelta
 from typing import Any

@@ -1,6 +1,5 @@
 # Generated from async_servers.py by tools/generate_sync.py; do not edit.
 """Servers: what they refuse, what they lack, and what is done about it."""
-# ruff: noqa: D102, RUF100, S101, SIM117  (a test's name is its docstring, asserting its point; sync blocks stay apart)
 
 from riverqueue import Client, InsertManyParams, InsertOpts, SchemaError
 from riverqueue.testing.conformance.concurrency import finished, start

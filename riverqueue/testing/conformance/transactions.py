@@ -1,6 +1,5 @@
 # Generated from async_transactions.py by tools/generate_sync.py; do not edit.
 """Transactions: the driver's own, and the caller's, which are never touched."""
-# ruff: noqa: D102, RUF100, S101, SIM117  (a test's name is its docstring, asserting its point; sync blocks stay apart)
 
 from typing import Any, get_args
 from unittest import SkipTest

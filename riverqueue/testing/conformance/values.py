@@ -1,6 +1,5 @@
 # Generated from async_values.py by tools/generate_sync.py; do not edit.
 """Values: what goes into a statement and comes out of it."""
-# ruff: noqa: D102, RUF100, S101, SIM117  (a test's name is its docstring, asserting its point; sync blocks stay apart)
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
