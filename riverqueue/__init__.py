@@ -6,7 +6,8 @@ Clients: `Client`, `AsyncClient`. A driver comes from an adapter package: ``rive
 ``riverqueue_sqlalchemy``.
 """
 
-from riverqueue.async_client import AsyncClient
+from typing import TYPE_CHECKING, Any
+
 from riverqueue.client import Client
 from riverqueue.driver import TransactionOptions
 from riverqueue.errors import (
@@ -29,6 +30,9 @@ from riverqueue.insert_opts import (
 from riverqueue.insert_params import InsertManyParams, JobInsertParams
 from riverqueue.job_args import DictArgs, JobArgs, JobArgsWithInsertOpts, JobArgsWithToJSON, Unique
 from riverqueue.jobs import AttemptError, InsertResult, JobRow, JobState
+
+if TYPE_CHECKING:
+    from riverqueue.async_client import AsyncClient
 
 __all__ = [
     "MAX_ATTEMPTS_DEFAULT",
@@ -61,3 +65,12 @@ __all__ = [
     "Unique",
     "UniqueOpts",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # A sync program does not import the other face.
+    if name == "AsyncClient":
+        from riverqueue.async_client import AsyncClient
+
+        return AsyncClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

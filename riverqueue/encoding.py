@@ -15,7 +15,6 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache
 from typing import Any, NoReturn
-from uuid import UUID
 
 from riverqueue.errors import InvalidArgsError
 
@@ -338,6 +337,8 @@ def _plain(value: Any) -> object:
 
 @cache
 def _converter(cls: type) -> Callable[[Any], object]:
+    if any(base.__module__ == "uuid" for base in cls.__mro__):
+        return str  # by name: the module takes its time to import, and whoever has a UUID has it
     for known, convert in _CONVERTERS.items():
         if issubclass(cls, known):
             return convert
@@ -396,7 +397,6 @@ def _decimal(value: Decimal) -> str:
 _CONVERTERS: dict[type, Callable[[Any], object]] = {
     datetime: rfc3339,
     date: date.isoformat,
-    UUID: str,
     Enum: lambda value: value.value,
     Decimal: _decimal,
     bytes: _base64,

@@ -116,10 +116,15 @@ class JobRow:
         self._text: str = row[1]
         self._decoded: list[Any] | None = None
 
-    def _value(self, index: int) -> Any:
+    def _values(self) -> list[Any]:
         if self._decoded is None:
-            self._decoded = json.loads(self._text)
-        return self._decoded[index]
+            decoded: list[Any] = json.loads(self._text)
+            self._decoded = decoded
+            return decoded
+        return self._decoded
+
+    def _value(self, index: int) -> Any:
+        return self._values()[index]
 
     @property
     def args(self) -> dict[str, Any]:
@@ -219,8 +224,7 @@ class JobRow:
 
     def _comparable(self) -> list[Any]:
         # Sessions in other time zones spell the same times differently.
-        self._value(0)
-        return [_time(value) if value and index in _TIMES else value for index, value in enumerate(self._decoded or ())]
+        return [_time(value) if value and index in _TIMES else value for index, value in enumerate(self._values())]
 
     def __hash__(self) -> int:
         return hash(self.id)

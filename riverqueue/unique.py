@@ -7,7 +7,6 @@ Go's encoder spells them, names as sjson writes them, periods in UTC.
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from math import isfinite
 from typing import TypeAlias
 
@@ -147,6 +146,8 @@ def unique_key(
 
     The parameters are those of `pre_hash`.
     """
+    from hashlib import sha256  # most programs have no unique jobs
+
     return sha256(
         pre_hash(
             opts,

@@ -3,11 +3,10 @@
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
-from typing import Any, Generic, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
 from sqlalchemy import Connection, Engine, exc
 from sqlalchemy.engine import TwoPhaseTransaction
-from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from riverqueue.driver import BoundParams, CopyTarget, Row, TransactionOptions
 from riverqueue.errors import ConfigurationError
@@ -16,17 +15,22 @@ from riverqueue_sqlalchemy.handles import (
     begin_on,
     connection_of,
     end_on,
+    is_orm,
     is_watched,
     isolation_of,
     options_of,
     reaching,
+    session_of,
     style_of,
     translated,
 )
 
-Tx: TypeAlias = Connection | Session | scoped_session[Any]
-Source: TypeAlias = Engine | Connection | Session | sessionmaker[Any] | scoped_session[Any]
-BeginT = TypeVar("BeginT", bound=Connection | Session)
+if TYPE_CHECKING:  # a program without the ORM does not import it
+    from sqlalchemy.orm import Session, scoped_session, sessionmaker
+
+Tx: TypeAlias = "Connection | Session | scoped_session[Any]"
+Source: TypeAlias = "Engine | Connection | Session | sessionmaker[Any] | scoped_session[Any]"
+BeginT = TypeVar("BeginT", bound="Connection | Session")
 
 #: No server-side cursor, whatever the caller's options are: SQLAlchemy would buffer its rows for itself.
 PLAIN = {"stream_results": False, "yield_per": None}
@@ -116,12 +120,13 @@ class Driver(Generic[BeginT]):
     @overload
     def __init__(
         self: "Driver[Session]",
-        source: Session | sessionmaker[Any] | scoped_session[Any],
+        source: "Session | sessionmaker[Any] | scoped_session[Any]",
         *,
         bind_arguments: Mapping[str, Any] | None = None,
     ) -> None: ...
     def __init__(self, source: Source, *, bind_arguments: Mapping[str, Any] | None = None) -> None:
-        if not isinstance(source, Engine | Connection | Session | sessionmaker | scoped_session):
+        known = isinstance(source, Engine | Connection)
+        if not known and not is_orm(source, "Session", "sessionmaker", "scoped_session"):
             raise ConfigurationError(_wrong_source(source))
         self._source = source
         self._bind_arguments = bind_arguments
@@ -145,7 +150,7 @@ class Driver(Generic[BeginT]):
     def bound(self) -> bool:
         """Whether it was made from the caller's own connection or session."""
         # A sessionmaker may make sessions on one connection: tests do, to undo everything in the end.
-        return isinstance(self._source, Session | scoped_session) or isinstance(self._bind(), Connection)
+        return is_orm(self._source, "Session", "scoped_session") or isinstance(self._bind(), Connection)
 
     def unwrap(self, tx: Tx, /) -> Executor:
         """Find the executor in the caller's transaction; a session's pending objects are flushed."""
@@ -158,21 +163,21 @@ class Driver(Generic[BeginT]):
         if isinstance(source, Engine):
             with _connect(source, options_of(options, source)) as tx, tx.begin():
                 yield tx
-        elif isinstance(source, sessionmaker):
+        elif is_orm(source, "sessionmaker"):
             execution_options = options_of(options, self._bind())
             with source() as session, session.begin():
                 with reaching():
                     session.connection(dict(self._bind_arguments or {}), execution_options)  # it empties the dict
                 yield session
         else:
-            with _within(source() if isinstance(source, scoped_session) else source, options) as tx:
+            with _within(source() if is_orm(source, "scoped_session") else source, options) as tx:
                 yield tx
 
     @contextmanager
     def autocommit(self) -> Generator[Executor]:
         """Give an executor whose statements each commit by themselves."""
-        source = self._source
-        if isinstance(source, Session | scoped_session):
+        source: Any = self._source
+        if is_orm(source, "Session", "scoped_session"):
             yield self.unwrap(source)
             return
         bind = self._bind()
@@ -186,7 +191,7 @@ class Driver(Generic[BeginT]):
         source = self._source
         if isinstance(source, Engine | Connection):
             return source
-        session = source if isinstance(source, Session) else source()
+        session = session_of(source)
         try:
             return session.get_bind(**(self._bind_arguments or {}))
         except exc.UnboundExecutionError as error:
@@ -195,7 +200,7 @@ class Driver(Generic[BeginT]):
                 "Driver(source, bind_arguments={'bind': engine})"
             ) from error
         finally:
-            if isinstance(source, sessionmaker):
+            if is_orm(source, "sessionmaker"):
                 session.close()
 
 

@@ -1,16 +1,19 @@
 """What SQLAlchemy handles River accepts, and what it says about the others."""
 
+import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, exc
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from riverqueue.driver import TransactionOptions, sqlstate
 from riverqueue.errors import ConfigurationError, TransactionError, UnavailableError
 from riverqueue.sql import Paramstyle
+
+if TYPE_CHECKING:  # a program without the ORM does not import it
+    from sqlalchemy.orm import Session, scoped_session
 
 _STYLES: dict[str, Paramstyle] = {
     "pyformat": "pyformat",
@@ -18,6 +21,17 @@ _STYLES: dict[str, Paramstyle] = {
     "named": "named",
     "numeric_dollar": "numeric_dollar",
 }
+
+
+def is_orm(handle: object, *names: str) -> bool:
+    """Tell whether a handle is one of the ORM's, without importing the ORM for a program that does not."""
+    orm = sys.modules.get("sqlalchemy.orm")
+    return orm is not None and isinstance(handle, tuple(getattr(orm, name) for name in names))
+
+
+def session_of(handle: Any) -> "Session":
+    """Return a session, or the one that a ``scoped_session`` has for us, or a new one of a ``sessionmaker``."""
+    return handle if is_orm(handle, "Session") else handle()  # type: ignore[no-any-return]
 
 
 def style_of(dialect: Dialect) -> Paramstyle:
@@ -59,15 +73,15 @@ def options_of(options: TransactionOptions, bind: Connection | Engine | None = N
 
 
 def connection_of(
-    tx: Connection | Session | scoped_session[Any], bind_arguments: Mapping[str, Any] | None
+    tx: "Connection | Session | scoped_session[Any]", bind_arguments: Mapping[str, Any] | None
 ) -> Connection:
     """Return the connection of the caller's transaction; a session's pending objects are flushed first.
 
     Raises:
         TransactionError: if there is none that could be inserted in.
     """
-    if isinstance(tx, Session | scoped_session):
-        session = tx() if isinstance(tx, scoped_session) else tx
+    if is_orm(tx, "Session", "scoped_session"):
+        session: Session = session_of(tx)
         if not session.is_active:
             raise TransactionError("tx is a session whose transaction has failed; roll it back before inserting jobs")
         session.flush()
@@ -169,7 +183,7 @@ def wrong_type(tx: object) -> str:
     name = f"{type(tx).__module__.split('.')[0]}.{type(tx).__name__}"
     if isinstance(tx, Engine):
         return f"tx is a {name}; pass a connection of it: `with engine.begin() as tx:`"
-    if isinstance(tx, sessionmaker):
+    if is_orm(tx, "sessionmaker"):
         return f"tx is a {name}; pass a session of it: `with Session.begin() as tx:`"
     if type(tx).__name__ in {"AsyncConnection", "AsyncSession", "async_scoped_session"}:
         return f"tx is a {name}, which Client cannot use; use AsyncClient with riverqueue_sqlalchemy.AsyncDriver"

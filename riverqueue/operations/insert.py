@@ -1,7 +1,7 @@
 """Insert jobs (River's ``JobInsertFastMany`` and ``JobInsertFastManyNoReturning``)."""
 
 import json
-import secrets
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -39,7 +39,7 @@ def insert_many(
         nonce: Mark every job to recognize duplicates (servers without ``xmax``).
     """
     if nonce:
-        jobs = _marked(jobs, secrets.token_hex(8))
+        jobs = _marked(jobs, os.urandom(8).hex())
     elif len(jobs) == 1 and not notify and jobs[0].unique_key is None and jobs[0].id is None:
         return (yield from ask("JobInsert", rows.insert_results, **_columns(jobs[0], now)))
     order, firsts = insertion_order(jobs)
