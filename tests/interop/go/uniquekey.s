@@ -1,0 +1,1 @@
+// Lets uniquekey.go declare a function without a body (go:linkname).
