@@ -1,12 +1,12 @@
 """River over asyncpg itself, without SQLAlchemy: a driver on one page, as anybody can write one."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from io import BytesIO
-from typing import Any
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
+from asyncpg.transaction import Transaction
 
 from riverqueue import TransactionError, TransactionOptions, UnavailableError
 from riverqueue.driver import BoundParams, CopyTarget, Paramstyle, Row
@@ -15,20 +15,18 @@ from riverqueue.driver import BoundParams, CopyTarget, Paramstyle, Row
 class Executor:
     notifies = True
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
 
     async def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
         return list(await self._connection.fetch(sql, *params))
 
-    @asynccontextmanager
-    async def savepoint(self) -> AsyncGenerator[None]:
-        async with self._connection.transaction():
-            yield
+    def savepoint(self) -> Transaction:
+        return self._connection.transaction()
 
-    async def copy(self, target: CopyTarget, data: bytes) -> int:
+    async def copy(self, target: CopyTarget, data: Iterable[bytes]) -> int:
         table = {"schema_name": target.schema, "columns": target.columns, "format": "binary"}
-        return int((await self._connection.copy_to_table(target.table, source=BytesIO(data), **table))[5:])  # "COPY n"
+        return int((await self._connection.copy_to_table(target.table, source=BytesIO(b"".join(data)), **table))[5:])
 
 
 class Driver:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from riverqueue.client import Client
 from riverqueue.driver import TransactionOptions
 from riverqueue.errors import (
+    AbortedError,
     ConfigurationError,
     InvalidArgsError,
     InvalidJobError,
@@ -38,6 +39,7 @@ __all__ = [
     "MAX_ATTEMPTS_DEFAULT",
     "PRIORITY_DEFAULT",
     "QUEUE_DEFAULT",
+    "AbortedError",
     "AsyncClient",
     "AsyncInsertMiddleware",
     "AttemptError",

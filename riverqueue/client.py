@@ -20,6 +20,9 @@ from riverqueue.notify_limiter import NotifyLimiter
 from riverqueue.operations import insert as operations
 from riverqueue.resolver import Resolver
 
+#: Jobs worked out at a time while the server copies those before.
+STREAM_JOBS = 500
+
 T = TypeVar("T")
 TxT = TypeVar("TxT")
 BeginT = TypeVar("BeginT")
@@ -171,7 +174,10 @@ class Client(Generic[TxT, BeginT]):
             TransactionError: see `insert`.
             SchemaError: see `insert`.
         """
-        return self._run(_pairs(items), tx, savepoint, self._copy)
+        pairs = _pairs(items)
+        if tx is None and not savepoint and self._can_stream(pairs):
+            return self._database.run(lambda executor: self._stream(executor, pairs), atomic=True)
+        return self._run(pairs, tx, savepoint, self._copy)
 
     def transaction(
         self,
@@ -265,14 +271,35 @@ class Client(Generic[TxT, BeginT]):
             raise
 
     def _copy(self, executor: Executor, jobs: Sequence[JobInsertParams], now: datetime) -> int:
+        if self.driver.copies:
+            return self._copy_batches(executor, [jobs], now)
         server = self._database.server(executor)
         queues = self._queues_to_notify(server, executor, jobs)
-        fast = operations.copy_many if self.driver.copies else operations.insert_many_fast
         try:
-            return self._database.perform(fast(jobs, now=now, notify=queues), executor)
+            return self._database.perform(operations.insert_many_fast(jobs, now=now, notify=queues), executor)
         except BaseException:
             self._limiter.give_back(queues)
             raise
+
+    def _copy_batches(self, executor: Executor, batches: Iterable[Sequence[JobInsertParams]], now: datetime) -> int:
+        server = self._database.server(executor)
+        limiter = self._limiter.take if server.notify and executor.notifies else _notify_none
+        return self._database.perform(operations.copy_many(batches, now=now, limiter=limiter), executor)
+
+    def _can_stream(self, pairs: Sequence[tuple[ArgsOrCallable, InsertOpts | None]]) -> bool:
+        """Tell whether a batch is worth, and fit for, being worked out while the server copies."""
+        if len(pairs) <= STREAM_JOBS or not self.driver.copies:
+            return False
+        return not any(callable(args) or self._extensions.any_of_args(args) for args, _ in pairs)
+
+    def _stream(self, executor: Executor, pairs: Sequence[tuple[ArgsOrCallable, InsertOpts | None]]) -> int:
+        """Copy in a transaction of our own: a job that is refused in the middle takes the others with it."""
+        now = self._clock.now()
+        batches = (
+            self._resolver.resolve(pairs[start : start + STREAM_JOBS], now, start)
+            for start in range(0, len(pairs), STREAM_JOBS)
+        )
+        return self._copy_batches(executor, batches, now)
 
     def _queues_to_notify(
         self, server: ServerCapabilities, executor: Executor, jobs: Sequence[JobInsertParams]
@@ -280,6 +307,10 @@ class Client(Generic[TxT, BeginT]):
         if not server.notify or not executor.notifies:
             return []
         return self._limiter.take(operations.available_queues(jobs))
+
+
+def _notify_none(queues: Sequence[str]) -> list[str]:  # noqa: ARG001  (the limiter's shape)
+    return []
 
 
 def _pairs(

@@ -1,7 +1,7 @@
 """Jobs as bytes of PostgreSQL's binary COPY format, encoded once whatever the driver."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -33,35 +33,42 @@ _ROW_HEAD = struct.Struct("!hiB")
 _LENGTH = struct.Struct("!i")
 
 
-def copy_jobs(jobs: Sequence[JobInsertParams], now: datetime) -> Copy:
-    """Make the step that copies jobs into ``river_job``.
+def copy_jobs(batches: Iterable[Sequence[JobInsertParams]], now: datetime) -> Copy:
+    """Make the step that copies jobs into ``river_job``; a batch is packed when its turn comes.
 
     Parameters:
-        jobs: In the order to insert them; identities are drawn by the server.
+        batches: In the order to insert them; identities are drawn by the server.
         now: Time of the insert.
     """
-    pieces = [_HEADER]
-    for job in jobs:
-        args = job.encoded_args.encode()
-        pieces.append(_ROW_HEAD.pack(len(COLUMNS), len(args) + 1, 1))
-        pieces.append(args)
-        pieces.append(
-            _tail(
-                job.created_at or now,
-                job.kind,
-                job.max_attempts,
-                job.metadata,
-                job.priority,
-                job.queue,
-                job.scheduled_at or now,
-                job.state,
-                job.tags,
-                job.unique_key,
-                job.unique_states,
-            )
+    return Copy("river_job", COLUMNS, _pieces(batches, now))
+
+
+def _pieces(batches: Iterable[Sequence[JobInsertParams]], now: datetime) -> Iterator[bytes]:
+    yield _HEADER
+    for jobs in batches:
+        yield b"".join([_row(job, now) for job in jobs])
+    yield _TRAILER
+
+
+def _row(job: JobInsertParams, now: datetime) -> bytes:
+    args = job.encoded_args.encode()
+    return (
+        _ROW_HEAD.pack(len(COLUMNS), len(args) + 1, 1)
+        + args
+        + _tail(
+            job.created_at or now,
+            job.kind,
+            job.max_attempts,
+            job.metadata,
+            job.priority,
+            job.queue,
+            job.scheduled_at or now,
+            job.state,
+            job.tags,
+            job.unique_key,
+            job.unique_states,
         )
-    pieces.append(_TRAILER)
-    return Copy("river_job", COLUMNS, b"".join(pieces))
+    )
 
 
 @lru_cache(maxsize=64)

@@ -22,7 +22,7 @@ What a driver must keep:
   reported as `UnavailableError`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
@@ -113,8 +113,11 @@ class Executor(Protocol):
         """Keep what goes wrong inside the block from the transaction around it."""
         ...
 
-    def copy(self, target: CopyTarget, data: bytes) -> int:
-        """Copy binary rows into a table and return how many; only if the driver `copies`."""
+    def copy(self, target: CopyTarget, data: Iterable[bytes]) -> int:
+        """Copy binary rows into a table and return how many; only if the driver `copies`.
+
+        The pieces are made while they are asked for: send each before asking for the next, if the library can.
+        """
         ...
 
 
@@ -165,8 +168,11 @@ class AsyncExecutor(Protocol):
         """Keep what goes wrong inside the block from the transaction around it."""
         ...
 
-    async def copy(self, target: CopyTarget, data: bytes) -> int:
-        """Copy binary rows into a table and return how many; only if the driver `copies`."""
+    async def copy(self, target: CopyTarget, data: Iterable[bytes]) -> int:
+        """Copy binary rows into a table and return how many; only if the driver `copies`.
+
+        The pieces are made while they are asked for: send each before asking for the next, if the library can.
+        """
         ...
 
 
@@ -204,7 +210,9 @@ class AsyncDriver(Protocol[TxT_contra, BeginT_co]):
 def sqlstate(error: BaseException) -> str | None:
     """Return the SQLSTATE of a database's error, whichever library raised it."""
     cause: BaseException | None = error
-    while cause is not None:
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
         for name in ("sqlstate", "pgcode"):
             state = getattr(cause, name, None)
             if isinstance(state, str):

@@ -7,6 +7,7 @@
     ├── InvalidJobError (ValueError)      a job was refused before any SQL
     │   └── InvalidArgsError              its args cannot be stored
     ├── TransactionError                  the object given as ``tx`` cannot carry the insert
+    │   └── AbortedError                  a transaction of ``client.transaction()`` had failed before its end
     ├── SchemaError                       River's tables are missing or too old
     └── UnavailableError                  the database could not be reached
 
@@ -33,6 +34,16 @@ class InvalidArgsError(InvalidJobError):
 
 class TransactionError(RiverError):
     """The object given as ``tx`` is not an open transaction this driver can insert in."""
+
+
+class AbortedError(TransactionError):
+    """The transaction that River was to commit had failed; it was rolled back, with all jobs inserted in it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the transaction was aborted by an error of the database that was not let out, and has been rolled back "
+            "with all its jobs; set a savepoint around what may fail, or let the error out"
+        )
 
 
 class SchemaError(RiverError):

@@ -88,9 +88,11 @@ class Extensions:
 
     def any_for(self, jobs: Sequence[JobInsertParams]) -> bool:
         """Tell whether a batch meets any hook or middleware at all."""
-        if self._hooks or self._middleware:
-            return True
-        return any(any(self._by_args(job.args)) for job in jobs)
+        return any(self.any_of_args(job.args) for job in jobs)
+
+    def any_of_args(self, args: object) -> bool:
+        """Tell whether a job meets any hook or middleware at all."""
+        return bool(self._hooks or self._middleware) or any(self._by_args(args))
 
     def _by_args(self, args: object) -> tuple[list[object], list[object]]:
         found = self._of_type.get(type(args))

@@ -40,13 +40,14 @@ class Resolver:
         self._default = self._settle(_NO_OPTS, _NO_OPTS)
 
     def resolve(
-        self, pairs: Sequence[tuple[ArgsOrCallable, InsertOpts | None]], now: datetime
+        self, pairs: Sequence[tuple[ArgsOrCallable, InsertOpts | None]], now: datetime, first: int = 0
     ) -> list[JobInsertParams]:
         """Work out a batch.
 
         Parameters:
             pairs: What the user passed: args and the call's options.
             now: The time of the insert.
+            first: Place of the first in the user's batch, of which this may be a part.
 
         Raises:
             InvalidJobError: if anything about a job cannot be stored or would surprise.
@@ -58,8 +59,8 @@ class Resolver:
             for given, opts in pairs:
                 jobs.append(self._resolve(given, opts, settled, now))
         except Exception as error:
-            if len(pairs) > 1:
-                error.add_note(f"job {len(jobs)} of the batch, counted from 0: {pairs[len(jobs)][0]!r:.200}")
+            if len(pairs) > 1 or first:
+                error.add_note(f"job {first + len(jobs)} of the batch, counted from 0: {pairs[len(jobs)][0]!r:.200}")
             raise
         return jobs
 

@@ -5,7 +5,7 @@ An *operation* is a generator that yields steps and is sent their results. Runni
 which mypy and pyright both see.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -33,11 +33,11 @@ class Statement(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Rows for one table in PostgreSQL's binary COPY format; answered with how many went in."""
+    """Rows for one table in PostgreSQL's binary COPY format, in pieces; answered with how many went in."""
 
     table: str
     columns: tuple[str, ...]
-    data: bytes
+    data: Iterable[bytes]
 
     def __iter__(self) -> "Generator[Step, int, int]":
         return (yield self)

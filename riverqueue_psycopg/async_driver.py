@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import Lock
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,7 +13,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from riverqueue.driver import BoundParams, CopyTarget, Paramstyle, Row, TransactionOptions
-from riverqueue.errors import ConfigurationError, UnavailableError
+from riverqueue.errors import AbortedError, ConfigurationError, UnavailableError
 from riverqueue_psycopg.handles import ADAPTERS, ISOLATION, check_idle, check_tx, encoded, is_pool
 
 if TYPE_CHECKING:  # the pool is an optional package
@@ -70,11 +70,12 @@ class AsyncExecutor:
         async with self._connection.transaction():
             yield
 
-    async def copy(self, target: CopyTarget, data: bytes) -> int:
+    async def copy(self, target: CopyTarget, data: Iterable[bytes]) -> int:
         """Copy binary rows into a table and return how many."""
         async with _Cursor(self._connection) as cursor:
             async with cursor.copy(target.sql.encode()) as copy:
-                await copy.write(data)
+                for piece in data:
+                    await copy.write(piece)
             return cursor.rowcount
 
 
@@ -122,6 +123,8 @@ class AsyncDriver:
         """Open a transaction, ended with the block."""
         async with self._connection() as connection, _settings(connection, options), connection.transaction():
             yield connection
+            if connection.info.transaction_status is TransactionStatus.INERROR:
+                raise AbortedError  # PostgreSQL would answer COMMIT with a rollback, and no error
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncGenerator[AsyncExecutor]:

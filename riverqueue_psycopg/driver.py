@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,7 +14,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from riverqueue.driver import BoundParams, CopyTarget, Paramstyle, Row, TransactionOptions
-from riverqueue.errors import ConfigurationError, UnavailableError
+from riverqueue.errors import AbortedError, ConfigurationError, UnavailableError
 from riverqueue_psycopg.handles import ADAPTERS, ISOLATION, check_idle, check_tx, encoded, is_pool
 
 if TYPE_CHECKING:  # the pool is an optional package
@@ -71,11 +71,12 @@ class Executor:
         with self._connection.transaction():
             yield
 
-    def copy(self, target: CopyTarget, data: bytes) -> int:
+    def copy(self, target: CopyTarget, data: Iterable[bytes]) -> int:
         """Copy binary rows into a table and return how many."""
         with _Cursor(self._connection) as cursor:
             with cursor.copy(target.sql.encode()) as copy:
-                copy.write(data)
+                for piece in data:
+                    copy.write(piece)
             return cursor.rowcount
 
 
@@ -122,6 +123,8 @@ class Driver:
         """Open a transaction, ended with the block."""
         with self._connection() as connection, _settings(connection, options), connection.transaction():
             yield connection
+            if connection.info.transaction_status is TransactionStatus.INERROR:
+                raise AbortedError  # PostgreSQL would answer COMMIT with a rollback, and no error
 
     @contextmanager
     def autocommit(self) -> Generator[Executor]:

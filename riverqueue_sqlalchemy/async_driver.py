@@ -1,6 +1,6 @@
 """The async driver for SQLAlchemy."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from io import BytesIO
 from typing import Any, Generic, TypeAlias, TypeVar, overload
@@ -21,6 +21,7 @@ from riverqueue_sqlalchemy import driver as sync
 from riverqueue_sqlalchemy.handles import (
     begin_on,
     check_connection,
+    check_not_aborted,
     connection_of,
     end_on,
     isolation_of,
@@ -58,7 +59,7 @@ class AsyncExecutor:
         """Keep what goes wrong inside the block from the transaction around it."""
         return self._connection.begin_nested()
 
-    async def copy(self, target: CopyTarget, data: bytes) -> int:
+    async def copy(self, target: CopyTarget, data: Iterable[bytes]) -> int:
         """Copy binary rows into a table and return how many."""
         raw = await self._connection.get_raw_connection()
         library: Any = raw.driver_connection
@@ -79,10 +80,10 @@ def _fetch(connection: Connection, sql: str, params: BoundParams) -> Sequence[Ro
     return sync.Executor(connection).fetch(sql, params)
 
 
-async def _copy_asyncpg(library: Any, target: CopyTarget, data: bytes) -> int:
+async def _copy_asyncpg(library: Any, target: CopyTarget, data: Iterable[bytes]) -> int:
     status: str = await library.copy_to_table(
         target.table,
-        source=BytesIO(data),
+        source=BytesIO(b"".join(data)),
         columns=target.columns,
         schema_name=target.schema,
         format="binary",
@@ -90,10 +91,11 @@ async def _copy_asyncpg(library: Any, target: CopyTarget, data: bytes) -> int:
     return int(status.removeprefix("COPY "))
 
 
-async def _copy_psycopg(library: Any, target: CopyTarget, data: bytes) -> int:
+async def _copy_psycopg(library: Any, target: CopyTarget, data: Iterable[bytes]) -> int:
     async with library.cursor() as cursor:
         async with cursor.copy(target.sql) as copy:
-            await copy.write(data)
+            for piece in data:
+                await copy.write(piece)
         return cursor.rowcount  # type: ignore[no-any-return]
 
 
@@ -188,12 +190,15 @@ class AsyncDriver(Generic[BeginT]):
         if isinstance(source, AsyncEngine):
             async with _connect(source, options_of(options, source.sync_engine)) as tx, tx.begin():
                 yield tx
+                await tx.run_sync(check_not_aborted)
         elif isinstance(source, async_sessionmaker):
             execution_options = options_of(options, self._bind())
             async with source() as session, session.begin():
                 with reaching():
-                    await session.connection(dict(self._bind_arguments or {}), execution_options)  # it empties the dict
+                    connection = await session.connection(dict(self._bind_arguments or {}), execution_options)
                 yield session
+                if session.is_active:
+                    await connection.run_sync(check_not_aborted)
         else:
             async with _within(source() if isinstance(source, async_scoped_session) else source, options) as tx:
                 yield tx

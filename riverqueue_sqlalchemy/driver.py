@@ -1,6 +1,6 @@
 """The sync driver for SQLAlchemy."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
@@ -13,6 +13,7 @@ from riverqueue.errors import ConfigurationError
 from riverqueue.sql import Paramstyle
 from riverqueue_sqlalchemy.handles import (
     begin_on,
+    check_not_aborted,
     connection_of,
     end_on,
     is_orm,
@@ -69,7 +70,7 @@ class Executor:
         """Keep what goes wrong inside the block from the transaction around it."""
         return self._connection.begin_nested()
 
-    def copy(self, target: CopyTarget, data: bytes) -> int:
+    def copy(self, target: CopyTarget, data: Iterable[bytes]) -> int:
         """Copy binary rows into a table and return how many."""
         with self._cursor(target.sql) as cursor:
             return _copy(cursor, target.sql, data)
@@ -93,12 +94,13 @@ class Executor:
                 cursor.close()
 
 
-def _copy(cursor: Any, sql: str, data: bytes) -> int:
+def _copy(cursor: Any, sql: str, data: Iterable[bytes]) -> int:
     if hasattr(cursor, "copy_expert"):  # psycopg2
-        cursor.copy_expert(sql, BytesIO(data))
+        cursor.copy_expert(sql, BytesIO(b"".join(data)))
     else:
         with cursor.copy(sql) as copy:
-            copy.write(data)
+            for piece in data:
+                copy.write(piece)
     return cursor.rowcount  # type: ignore[no-any-return]
 
 
@@ -163,12 +165,15 @@ class Driver(Generic[BeginT]):
         if isinstance(source, Engine):
             with _connect(source, options_of(options, source)) as tx, tx.begin():
                 yield tx
+                check_not_aborted(tx)
         elif is_orm(source, "sessionmaker"):
             execution_options = options_of(options, self._bind())
             with source() as session, session.begin():
                 with reaching():
-                    session.connection(dict(self._bind_arguments or {}), execution_options)  # it empties the dict
+                    connection = session.connection(dict(self._bind_arguments or {}), execution_options)
                 yield session
+                if session.is_active:
+                    check_not_aborted(connection)
         else:
             with _within(source() if is_orm(source, "scoped_session") else source, options) as tx:
                 yield tx

@@ -9,11 +9,13 @@ from sqlalchemy import Connection, Engine, exc
 from sqlalchemy.engine import Dialect
 
 from riverqueue.driver import TransactionOptions, sqlstate
-from riverqueue.errors import ConfigurationError, TransactionError, UnavailableError
+from riverqueue.errors import AbortedError, ConfigurationError, TransactionError, UnavailableError
 from riverqueue.sql import Paramstyle
 
 if TYPE_CHECKING:  # a program without the ORM does not import it
     from sqlalchemy.orm import Session, scoped_session
+
+_INERROR = 3  # libpq's PQTRANS_INERROR
 
 _STYLES: dict[str, Paramstyle] = {
     "pyformat": "pyformat",
@@ -164,6 +166,19 @@ def translated(error: BaseException, sql: str, connection: Connection, cursor: A
         connection.invalidate(error)
     wrapped: Exception = exc.DBAPIError.instance(sql, None, error, base, connection_invalidated=lost, dialect=dialect)
     return wrapped
+
+
+def check_not_aborted(connection: Connection) -> None:
+    """Refuse to commit a transaction that has failed: PostgreSQL would roll it back, and say no word.
+
+    Raises:
+        AbortedError: if it has.
+    """
+    library: Any = connection.connection.driver_connection
+    if not hasattr(library, "info"):  # asyncpg does not tell
+        connection.exec_driver_sql("SELECT 1")
+    elif library.info.transaction_status == _INERROR:
+        raise AbortedError
 
 
 @contextmanager

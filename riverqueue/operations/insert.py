@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -66,17 +66,30 @@ def insert_many(
     ]
 
 
-def copy_many(jobs: Sequence[JobInsertParams], *, now: datetime, notify: Sequence[str] = ()) -> Operation[int]:
+def copy_many(
+    batches: Iterable[Sequence[JobInsertParams]], *, now: datetime, limiter: Callable[[Sequence[str]], list[str]]
+) -> Operation[int]:
     """Insert jobs by COPY and return how many; a duplicate fails the whole batch, as in River.
 
     Parameters:
-        jobs: What to insert; not empty.
+        batches: Jobs in the order to insert them, asked for one batch after the other while the server works.
         now: Time of the insert.
-        notify: The queues whose clients are told that they have jobs.
+        limiter: Says, of the queues that got available jobs, which to notify.
     """
+    queues: list[str] = []
+    count = yield from copy_jobs(_noting_queues(batches, queues), now)
+    notify = limiter(list(dict.fromkeys(queues)))
     if notify:
         yield from ask("NotifyInsert", rows.nothing, payloads=[payload(queue) for queue in notify])
-    return (yield from copy_jobs(jobs, now))
+    return count
+
+
+def _noting_queues(
+    batches: Iterable[Sequence[JobInsertParams]], queues: list[str]
+) -> Iterator[Sequence[JobInsertParams]]:
+    for jobs in batches:
+        queues += available_queues(jobs)
+        yield jobs
 
 
 def insert_many_fast(jobs: Sequence[JobInsertParams], *, now: datetime, notify: Sequence[str] = ()) -> Operation[int]:

@@ -350,3 +350,41 @@ def test_hooks_cannot_smuggle_in_what_cannot_be_stored(database_url, connection)
         client = Client(driver, hooks=[Smuggler(scheduled_at=later, tags=["tagged"], metadata=json.dumps({"a": 1}))])
         job = client.insert(Raw(), tx=connection).job
         assert (job.scheduled_at, job.tags, job.metadata) == (later, ["tagged"], {"a": 1})
+
+
+@pytest.mark.parametrize("stack", ["psycopg", "sqlalchemy-psycopg", "sqlalchemy-psycopg2"])
+def test_a_job_refused_in_the_middle_of_a_large_copy_takes_the_others_with_it(database_url, connection, stack):
+    if stack == "psycopg":
+        driver: Any = riverqueue_psycopg.Driver(database_url)
+        close = driver.close
+    else:
+        engine = sqlalchemy.create_engine(sqlalchemy_url(database_url, stack.removeprefix("sqlalchemy-")))
+        driver, close = riverqueue_sqlalchemy.Driver(engine), engine.dispose
+    client = Client(driver)
+    jobs = [Raw('{"n":1}')] * 1700
+    with pytest.raises(InvalidJobError, match="object") as caught:
+        client.insert_many_fast([*jobs, Raw("[]"), *jobs])
+    assert "1700" in "".join(caught.value.__notes__)
+    assert connection.execute("SELECT count(*) FROM river_job").fetchone() == (0,)
+    connection.rollback()
+    assert client.insert_many_fast(jobs) == 1700
+    assert connection.execute("SELECT count(*) FROM river_job").fetchone() == (1700,)
+    close()
+
+
+async def test_the_same_on_a_loop(database_url, connection):
+    jobs = [Raw('{"n":1}')] * 1700
+    async_engine = create_async_engine(sqlalchemy_url(database_url, "asyncpg"))
+    other = create_async_engine(sqlalchemy_url(database_url, "psycopg"))
+    async with riverqueue_psycopg.AsyncDriver(database_url) as driver:
+        for made in (driver, riverqueue_sqlalchemy.AsyncDriver(async_engine), riverqueue_sqlalchemy.AsyncDriver(other)):
+            client = AsyncClient(made)  # type: ignore[arg-type,var-annotated]
+            with pytest.raises(InvalidJobError, match="object"):
+                await client.insert_many_fast([*jobs, Raw("[]"), *jobs])
+            assert connection.execute("SELECT count(*) FROM river_job").fetchone() == (0,)
+            connection.rollback()
+            assert await client.insert_many_fast(jobs) == 1700
+            connection.execute("DELETE FROM river_job")
+            connection.commit()
+    await async_engine.dispose()
+    await other.dispose()

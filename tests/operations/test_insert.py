@@ -67,7 +67,7 @@ def server(existing=()):
 
     def answer(step):
         if isinstance(step, Copy):
-            return step.data.count(b"{}")
+            return sum(piece.count(b"default") for piece in step.data)
         if step.name == "JobNextIds":
             return step.decode([[next_id()] for _ in range(step.params["count"])])
         if step.name == "JobInsert":
@@ -177,8 +177,8 @@ def test_fast_without_copy_counts():
 
 
 def test_copy_is_postgresqls_binary_format():
-    step = copy_jobs([job(b"\x01" * 32, args='{"a":1}')], NOW)
-    data = step.data
+    step = copy_jobs([[job(b"\x01" * 32, args='{"a":1}')]], NOW)
+    data = b"".join(step.data)
     assert data.startswith(b"PGCOPY\n\xff\r\n\0" + bytes(8))
     assert data.endswith(b"\xff\xff")
     fields, position = [], 21
@@ -247,3 +247,26 @@ def test_an_element_names_what_differs_from_the_first():
         {"kind": "sort", "queue": "other", "priority": 1, "max_attempts": 25, "state": "available", "args": {}},
     ]
     assert found == {"kind": "sort", "queue": "default", "priority": 1, "max_attempts": 25, "state": "available"}
+
+
+def test_a_copy_asks_for_a_batch_when_its_turn_comes_and_notifies_afterwards():
+    asked = []
+
+    def batches():
+        for queue in ("b", "a", "b"):
+            asked.append(queue)
+            yield [job(queue=queue)]
+
+    operation = insert.copy_many(batches(), now=NOW, limiter=lambda queues: queues)
+    step = next(operation)
+    pieces = iter(step.data)
+    next(pieces)
+    assert asked == []
+    next(pieces)
+    assert asked == ["b"]
+    list(pieces)
+    step = operation.send(3)
+    assert step.params["payloads"] == ['{"queue": "b"}', '{"queue": "a"}']
+    with pytest.raises(StopIteration) as stop:
+        operation.send(None)
+    assert stop.value.value == 3

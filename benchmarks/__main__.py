@@ -1,0 +1,71 @@
+"""``python -m benchmarks``: ours beside raw drivers, Go's River, the existing package and pgqueuer."""
+
+import argparse
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks import imports, report, round_trips, rounds, server
+from benchmarks.contestants import taking_part
+from benchmarks.samples import Samples
+
+_MODES = ("insert", "insert-tx", "insert-many", "insert-many-fast", "import", "all")
+
+
+def main() -> None:
+    options = _options()
+    found: list[Samples] = []
+    machine = _machine()
+    if options.mode != "import":
+        with server.server(options.database_url, waits_for_disk=not options.async_commit) as server_url:
+            machine += "; " + server.description(server_url)
+            print(machine)
+            with server.database(server_url) as url:
+                for samples in _inserts(options, url):
+                    report.show(samples)
+                    found.append(samples)
+    if options.mode in {"import", "all"}:
+        samples = imports.measure(8 if options.quick else 10 * options.rounds)
+        report.show(samples)
+        report.show_modules("slowest of psycopg + riverqueue", imports.slowest("psycopg + riverqueue"))
+        found.append(samples)
+    if options.json:
+        report.write_json(options.json, machine, found)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    parser.add_argument("mode", nargs="?", choices=_MODES, default="all")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each contestant is measured (default 3)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the jobs: to see that it runs")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every value there, too")
+    parser.add_argument("--async-commit", action="store_true", help="let no commit wait for the disk")
+    parser.add_argument("--database-url", help="a server to use; a database is made on it and dropped again")
+    return parser.parse_args()
+
+
+def _inserts(options: argparse.Namespace, url: str) -> Iterator[Samples]:
+    for work in rounds.WORKS:
+        if options.mode not in {work.mode, "all"}:
+            continue
+        if options.quick:
+            work = replace(work, count=max(work.count // 10, work.batch))
+        samples = rounds.measure(work, url, options.rounds)
+        if work.mode == "insert":
+            for contestant in taking_part("insert"):
+                if contestant.name in samples.values:
+                    samples.round_trips[contestant.name] = round_trips.of_one_insert(contestant, url)
+        yield samples
+
+
+def _machine() -> str:
+    cores = os.cpu_count()
+    python = platform.python_version()
+    return f"{cores} cores, Python {python}, psycopg {version('psycopg')}, SQLAlchemy {version('sqlalchemy')}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Runs the contestants one after the other, round by round, so that what disturbs one disturbs all alike."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks import environments
+from benchmarks.contestants import Contestant, taking_part
+from benchmarks.samples import Samples
+from benchmarks.server import truncate
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all contestants do.
+
+    Parameters:
+        title: Heading of its table.
+        mode: What is called.
+        count: Jobs of one round.
+        batch: Jobs of one call, where a call takes several.
+    """
+
+    title: str
+    mode: str
+    count: int
+    batch: int = 1
+
+
+WORKS = (
+    Work("insert: one job, a transaction of its own", "insert", 1_000),
+    Work("insert in the caller's transaction, 100 jobs each", "insert-tx", 3_000),
+    Work("insert_many of 1,000, rows returned", "insert-many", 20_000, 1_000),
+    Work("insert_many of 10,000, rows returned", "insert-many", 40_000, 10_000),
+    Work("insert_many_fast of 10,000", "insert-many-fast", 60_000, 10_000),
+)
+
+
+def measure(work: Work, url: str, rounds: int) -> Samples:
+    """Let every contestant do the work once in each round."""
+    samples = Samples(work.title, work.mode, "µs" if work.mode == "insert" else "jobs/s")
+    present = [contestant for contestant in taking_part(work.mode) if _is_present(contestant)]
+    for number in range(1, rounds + 1):
+        for contestant in present:
+            print(f"{work.title}: round {number} of {rounds}, {contestant.name}", file=sys.stderr)
+            truncate(url)
+            result = run(contestant, work, url)
+            samples.add(contestant.name, result["p50_us" if work.mode == "insert" else "jobs_per_second"])
+    return samples
+
+
+def run(contestant: Contestant, work: Work, url: str) -> dict[str, Any]:
+    """Run one contestant in a process of its own and return what it measured."""
+    program = environments.program(contestant.environment)
+    return _output(
+        contestant.command(program, work.mode, work.count, work.batch, url),
+        environments.variables(contestant.environment),
+    )
+
+
+def _output(command: Sequence[str], variables: dict[str, str]) -> dict[str, Any]:
+    result = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise RuntimeError(f"`{' '.join(command)}` failed:\n{result.stdout}{result.stderr}")
+    found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return found
+
+
+def _is_present(contestant: Contestant) -> bool:
+    try:
+        environments.program(contestant.environment)
+    except environments.MissingError as error:
+        print(f"without {contestant.name}: {error}", file=sys.stderr)
+        return False
+    return True

@@ -1,0 +1,78 @@
+"""The one server of a run, and a database on it that is made for the run and dropped after it."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import riverqueue_migrations
+import sqlalchemy
+
+from riverqueue import embedded
+
+_NAME = "riverqueue_benchmark"
+
+#: No checkpoint falls into a measurement.
+_SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB", "checkpoint_timeout": "30min"}
+
+
+@contextmanager
+def server(url: str | None, *, waits_for_disk: bool) -> Iterator[str]:
+    """Yield the URL of a server: the one given, or a new one.
+
+    Parameters:
+        url: Of a server that runs already.
+        waits_for_disk: Whether a commit of the new one does. If not, what clients and server themselves need
+            shows, where a slow disk would hide it.
+    """
+    if url is not None:
+        yield url
+        return
+    # /var/tmp is on a disk where /tmp may be in memory, whose fsync costs nothing.
+    place = Path("/var/tmp") if Path("/var/tmp").is_dir() else Path(tempfile.gettempdir())
+    data = Path(tempfile.mkdtemp(prefix="riverqueue-benchmark-", dir=place))
+    settings = {**_SETTINGS, "synchronous_commit": "on" if waits_for_disk else "off"}
+    try:
+        with embedded.start(data, durable=True, settings=settings) as started:
+            yield started.url
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+
+
+@contextmanager
+def database(server_url: str) -> Iterator[str]:
+    """Yield the URL of a new database with River's tables."""
+    url = sqlalchemy.make_url(server_url).set(database=_NAME)
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {_NAME} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {_NAME}")
+        try:
+            _migrate(url)
+            yield url.render_as_string(hide_password=False)
+        finally:
+            connection.execute(f"DROP DATABASE IF EXISTS {_NAME} WITH (FORCE)")
+
+
+def _migrate(url: sqlalchemy.URL) -> None:
+    engine = sqlalchemy.create_engine(url.set(drivername="postgresql+psycopg"))
+    riverqueue_migrations.upgrade(engine)
+    engine.dispose()
+
+
+def truncate(url: str) -> None:
+    """Empty River's table, so that each measurement begins alike."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("TRUNCATE river_job")
+
+
+def description(url: str) -> str:
+    """Say what the server is, and what decides how it commits."""
+    with psycopg.connect(url) as connection:
+        row = connection.execute(
+            "SELECT current_setting('server_version'), current_setting('fsync'), "
+            "current_setting('synchronous_commit'), current_setting('shared_buffers')"
+        ).fetchone()
+    version, fsync, commit, buffers = row or ("?",) * 4
+    return f"PostgreSQL {version}, fsync {fsync}, synchronous_commit {commit}, shared_buffers {buffers}"
