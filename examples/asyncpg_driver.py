@@ -5,8 +5,6 @@ from contextlib import asynccontextmanager
 from io import BytesIO
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
-from asyncpg.transaction import Transaction
 
 from riverqueue import TransactionError, TransactionOptions, UnavailableError
 from riverqueue.driver import BoundParams, CopyTarget, Paramstyle, Row
@@ -21,7 +19,7 @@ class Executor:
     async def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
         return list(await self._connection.fetch(sql, *params))
 
-    def savepoint(self) -> Transaction:
+    def savepoint(self) -> "asyncpg.transaction.Transaction":
         return self._connection.transaction()
 
     async def copy(self, target: CopyTarget, data: Iterable[bytes]) -> int:
@@ -31,8 +29,7 @@ class Executor:
 
 class Driver:
     style: Paramstyle = "numeric_dollar"
-    bound = False
-    copies = True
+    bound, copies = False, True
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
@@ -56,6 +53,7 @@ class Driver:
             await self._pool.release(connection)
 
     async def unwrap(self, tx: asyncpg.Connection, /) -> Executor:
-        if not isinstance(tx, asyncpg.Connection | PoolConnectionProxy) or tx.is_closed() or not tx.is_in_transaction():
+        ours = isinstance(tx, asyncpg.Connection | asyncpg.pool.PoolConnectionProxy)
+        if not ours or tx.is_closed() or not tx.is_in_transaction():
             raise TransactionError(f"tx must be an open asyncpg connection in a transaction, not {tx!r}")
         return Executor(tx)
