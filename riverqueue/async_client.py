@@ -7,7 +7,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from riverqueue import config, insert_params
-from riverqueue.async_database import AsyncDatabase
+from riverqueue.async_database import ATTEMPTS, AsyncDatabase
 from riverqueue.capabilities import ServerCapabilities
 from riverqueue.clock import Clock, SystemClock
 from riverqueue.driver import AsyncDriver, AsyncExecutor, IsolationLevel, TransactionOptions
@@ -222,7 +222,7 @@ class AsyncClient(Generic[TxT, BeginT]):
             return await self._database.run(
                 lambda executor: self._extended(executor, jobs, now, insert),
                 atomic=wrapped or insert == self._copy or not operations.is_one_statement(jobs),
-                attempts=1 if wrapped else 5,
+                attempts=1 if wrapped else ATTEMPTS,
             )
         executor = await self.driver.unwrap(tx)
         now = self._clock.now()
@@ -291,7 +291,7 @@ class AsyncClient(Generic[TxT, BeginT]):
 
     def _can_stream(self, pairs: Sequence[tuple[ArgsOrCallable, InsertOpts | None]]) -> bool:
         """Tell whether a batch is worth, and fit for, being worked out while the server copies."""
-        if len(pairs) <= STREAM_JOBS or not self.driver.copies:
+        if len(pairs) <= STREAM_JOBS or self.driver.bound or not self.driver.copies:
             return False
         return not any(callable(args) or self._extensions.any_of_args(args) for args, _ in pairs)
 

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from riverqueue import config, insert_params
 from riverqueue.capabilities import ServerCapabilities
 from riverqueue.clock import Clock, SystemClock
-from riverqueue.database import Database
+from riverqueue.database import ATTEMPTS, Database
 from riverqueue.driver import Driver, Executor, IsolationLevel, TransactionOptions
 from riverqueue.hooks import Extensions, settle
 from riverqueue.insert_opts import MAX_ATTEMPTS_DEFAULT, InsertOpts
@@ -223,7 +223,7 @@ class Client(Generic[TxT, BeginT]):
             return self._database.run(
                 lambda executor: self._extended(executor, jobs, now, insert),
                 atomic=wrapped or insert == self._copy or not operations.is_one_statement(jobs),
-                attempts=1 if wrapped else 5,
+                attempts=1 if wrapped else ATTEMPTS,
             )
         executor = self.driver.unwrap(tx)
         now = self._clock.now()
@@ -288,7 +288,7 @@ class Client(Generic[TxT, BeginT]):
 
     def _can_stream(self, pairs: Sequence[tuple[ArgsOrCallable, InsertOpts | None]]) -> bool:
         """Tell whether a batch is worth, and fit for, being worked out while the server copies."""
-        if len(pairs) <= STREAM_JOBS or not self.driver.copies:
+        if len(pairs) <= STREAM_JOBS or self.driver.bound or not self.driver.copies:
             return False
         return not any(callable(args) or self._extensions.any_of_args(args) for args, _ in pairs)
 

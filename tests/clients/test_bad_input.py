@@ -388,3 +388,11 @@ async def test_the_same_on_a_loop(database_url, connection):
             connection.commit()
     await async_engine.dispose()
     await other.dispose()
+
+
+def test_a_large_copy_in_a_bound_transaction_is_refused_before_any_sql(connection):
+    client = Client(riverqueue_psycopg.Driver(connection))
+    client.insert(Raw())
+    with pytest.raises(InvalidJobError):
+        client.insert_many_fast([*[Raw()] * 1700, Raw("[]")])
+    assert connection.execute("SELECT count(*) FROM river_job").fetchone() == (1,)
