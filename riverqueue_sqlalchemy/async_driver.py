@@ -73,7 +73,10 @@ class AsyncExecutor:
         try:
             return await copied
         except Exception as error:
-            raise _translated(error, target.sql, raw.dbapi_connection, self._connection) from error
+            raised = _translated(error, target.sql, raw.dbapi_connection, self._connection)
+            if raised is error:
+                raise
+            raise raised from error
 
 
 def _fetch(connection: Connection, sql: str, params: BoundParams) -> Sequence[Row]:

@@ -379,8 +379,9 @@ async def test_the_same_on_a_loop(database_url, connection):
     async with riverqueue_psycopg.AsyncDriver(database_url) as driver:
         for made in (driver, riverqueue_sqlalchemy.AsyncDriver(async_engine), riverqueue_sqlalchemy.AsyncDriver(other)):
             client = AsyncClient(made)  # type: ignore[arg-type,var-annotated]
-            with pytest.raises(InvalidJobError, match="object"):
+            with pytest.raises(InvalidJobError, match="object") as caught:
                 await client.insert_many_fast([*jobs, Raw("[]"), *jobs])
+            assert caught.value.__cause__ is None
             assert connection.execute("SELECT count(*) FROM river_job").fetchone() == (0,)
             connection.rollback()
             assert await client.insert_many_fast(jobs) == 1700
