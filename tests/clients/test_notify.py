@@ -32,17 +32,17 @@ class Args:
 def heard(database_url):
     """Return what came over River's channel since the last call."""
     with psycopg.connect(database_url, autocommit=True) as listener:
+        payloads = []
+        listener.add_notify_handler(lambda note: payloads.append(note.payload))
         listener.execute('LISTEN "public.river_insert"')
 
         def heard():
-            # A notification sent before our own arrives before it.
+            # What was committed before a notification of our own arrives before it, and that with its statement.
             listener.execute("""SELECT pg_notify('public.river_insert', 'end')""")
-            found = []
-            for note in listener.notifies():
-                if note.payload == "end":
-                    return found
-                found.append(note.payload)
-            raise AssertionError("the connection was closed")
+            *found, end = payloads
+            assert end == "end"
+            payloads.clear()
+            return found
 
         yield heard
 
