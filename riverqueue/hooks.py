@@ -1,4 +1,4 @@
-"""Where users step into an insert: hooks at a point, middleware around the call (spec'd by River's ``plugin.go``).
+"""Where users step into an insert: hooks at a point, middleware around the call (River's ``plugin.go``).
 
 Hooks and middleware of `Client` are plain functions; those of `AsyncClient` may be coroutines.
 """
