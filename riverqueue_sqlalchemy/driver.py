@@ -59,7 +59,7 @@ class Executor:
             return cursor.fetchall() if cursor.description else []
 
     def _fetch_watched(self, sql: str, params: BoundParams) -> Sequence[Row]:
-        # Events and echo see the statement. It costs half as much again, most of it for describing the rows.
+        # Events and echo see the statement. It costs more, most of that for describing the rows.
         values: Any = params
         result: Any = self._connection.exec_driver_sql(sql, values, PLAIN)
         rows: Sequence[Row] = result.cursor.fetchall() if result.returns_rows else []

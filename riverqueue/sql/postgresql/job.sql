@@ -1,6 +1,6 @@
 -- name: JobInsert
 -- One job without a unique key, when no notification is due: what most inserts are. It costs the server
--- half of what JobInsertMany does, and a quarter where nothing is prepared.
+-- three quarters of what JobInsertMany does, and less than half where nothing is prepared.
 INSERT INTO {schema}river_job AS river_job (
     args, created_at, kind, max_attempts, metadata, priority, queue, scheduled_at, state, tags
 )
