@@ -1,6 +1,7 @@
 """River, the job queue on PostgreSQL, for Python.
 
-Insert jobs in the transaction you already hold: the job exists exactly when the data does.
+Insert jobs in the transaction you already hold: the job exists exactly when the data does. Look after jobs
+and queues, in the same transactions.
 
 Clients: `Client`, `AsyncClient`. A driver comes from an adapter package: ``riverqueue_psycopg``,
 ``riverqueue_sqlalchemy``.
@@ -15,10 +16,15 @@ from riverqueue.errors import (
     ConfigurationError,
     InvalidArgsError,
     InvalidJobError,
+    InvalidParamsError,
+    JobRunningError,
+    NotFoundError,
+    ReadOnlyError,
     RiverError,
     SchemaError,
     TransactionError,
     UnavailableError,
+    WaitTimeoutError,
 )
 from riverqueue.hooks import AsyncInsertMiddleware, InsertHook, InsertMiddleware
 from riverqueue.insert_opts import (
@@ -30,7 +36,11 @@ from riverqueue.insert_opts import (
 )
 from riverqueue.insert_params import InsertManyParams, JobInsertParams
 from riverqueue.job_args import DictArgs, JobArgs, JobArgsWithInsertOpts, JobArgsWithToJSON, Unique
+from riverqueue.job_counts import JobCounts
+from riverqueue.job_list_cursor import JobListCursor
+from riverqueue.job_params import UNSET, JobDeleteManyParams, JobListOrderBy, JobListParams, JobListResult, Where
 from riverqueue.jobs import AttemptError, InsertResult, JobRow, JobState
+from riverqueue.queues import Queue
 
 if TYPE_CHECKING:
     from riverqueue.async_client import AsyncClient
@@ -39,6 +49,7 @@ __all__ = [
     "MAX_ATTEMPTS_DEFAULT",
     "PRIORITY_DEFAULT",
     "QUEUE_DEFAULT",
+    "UNSET",
     "AbortedError",
     "AsyncClient",
     "AsyncInsertMiddleware",
@@ -53,12 +64,23 @@ __all__ = [
     "InsertResult",
     "InvalidArgsError",
     "InvalidJobError",
+    "InvalidParamsError",
     "JobArgs",
     "JobArgsWithInsertOpts",
     "JobArgsWithToJSON",
+    "JobCounts",
+    "JobDeleteManyParams",
     "JobInsertParams",
+    "JobListCursor",
+    "JobListOrderBy",
+    "JobListParams",
+    "JobListResult",
     "JobRow",
+    "JobRunningError",
     "JobState",
+    "NotFoundError",
+    "Queue",
+    "ReadOnlyError",
     "RiverError",
     "SchemaError",
     "TransactionError",
@@ -66,6 +88,8 @@ __all__ = [
     "UnavailableError",
     "Unique",
     "UniqueOpts",
+    "WaitTimeoutError",
+    "Where",
 ]
 
 

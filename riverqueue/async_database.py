@@ -53,6 +53,21 @@ class AsyncDatabase(Generic[TxT, BeginT]):
         await self.server(executor)
         return await perform_async(operation, executor, self._dialect)
 
+    async def ask(self, operation: Callable[[bool], Operation[T]], tx: TxT | None) -> T:
+        """Run an operation of one statement, in the caller's transaction or by itself.
+
+        Parameters:
+            operation: Makes it, given whether it may notify; called again if it is to be tried again.
+            tx: The caller's transaction; None is one of its own.
+        """
+        if tx is None:
+            return await self.run(lambda executor: self._ask(operation, executor), atomic=False)
+        return await self._ask(operation, await self.driver.unwrap(tx))
+
+    async def _ask(self, operation: Callable[[bool], Operation[T]], executor: AsyncExecutor) -> T:
+        server = await self.server(executor)
+        return await perform_async(operation(server.notify and executor.notifies), executor, self._dialect)
+
     async def run(self, work: Callable[[AsyncExecutor], Awaitable[T]], *, atomic: bool, attempts: int = ATTEMPTS) -> T:
         """Do some work outside of any transaction of the caller's.
 

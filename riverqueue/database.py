@@ -54,6 +54,21 @@ class Database(Generic[TxT, BeginT]):
         self.server(executor)
         return perform(operation, executor, self._dialect)
 
+    def ask(self, operation: Callable[[bool], Operation[T]], tx: TxT | None) -> T:
+        """Run an operation of one statement, in the caller's transaction or by itself.
+
+        Parameters:
+            operation: Makes it, given whether it may notify; called again if it is to be tried again.
+            tx: The caller's transaction; None is one of its own.
+        """
+        if tx is None:
+            return self.run(lambda executor: self._ask(operation, executor), atomic=False)
+        return self._ask(operation, self.driver.unwrap(tx))
+
+    def _ask(self, operation: Callable[[bool], Operation[T]], executor: Executor) -> T:
+        server = self.server(executor)
+        return perform(operation(server.notify and executor.notifies), executor, self._dialect)
+
     def run(self, work: Callable[[Executor], T], *, atomic: bool, attempts: int = ATTEMPTS) -> T:
         """Do some work outside of any transaction of the caller's.
 

@@ -173,6 +173,20 @@ def check_object(text: str, what: str) -> None:
     storable(text)
 
 
+def checked(text: str, what: str) -> str:
+    """Return JSON text of any value, if PostgreSQL can store it.
+
+    Parameters:
+        text: What somebody else encoded.
+        what: What to call it in an error.
+
+    Raises:
+        InvalidArgsError: if it is not.
+    """
+    _parse(text, what)
+    return storable(text)
+
+
 def _shortened(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:40]}…"
 

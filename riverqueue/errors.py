@@ -6,14 +6,25 @@
     ├── ConfigurationError (ValueError)   an option of a client or driver is wrong
     ├── InvalidJobError (ValueError)      a job was refused before any SQL
     │   └── InvalidArgsError              its args cannot be stored
-    ├── TransactionError                  the object given as ``tx`` cannot carry the insert
-    │   └── AbortedError                  a transaction of ``client.transaction()`` had failed before its end
+    ├── InvalidParamsError (ValueError)   what a method was asked for cannot be, found before any SQL
+    ├── NotFoundError (LookupError)       there is no such job or queue
+    ├── JobRunningError                   a running job cannot be deleted or retried
+    ├── WaitTimeoutError (TimeoutError)   a job was not finalized in time
+    ├── TransactionError                  the object given as ``tx`` cannot carry what is asked
+    │   ├── AbortedError                  a transaction of ``client.transaction()`` had failed before its end
+    │   └── ReadOnlyError                 the transaction is read-only
     ├── SchemaError                       River's tables are missing or too old
     └── UnavailableError                  the database could not be reached
 
 The database's own errors are not wrapped: inside your transaction, what the driver raises is
-what you see, with a note that names River's statement.
+what you see, with a note that names River's statement. `ReadOnlyError` alone stands for one of
+them, which is its cause.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from riverqueue.jobs import JobRow
 
 
 class RiverError(Exception):
@@ -32,8 +43,50 @@ class InvalidArgsError(InvalidJobError):
     """A job's args cannot be encoded as the JSON object that River stores."""
 
 
+class InvalidParamsError(RiverError, ValueError):
+    """A method was asked for what cannot be: an unknown state, a cursor of another listing, an id that is no id.
+
+    Found before any SQL was sent; the transaction is untouched.
+    """
+
+
+class NotFoundError(RiverError, LookupError):
+    """There is no such job or queue, or it is in a transaction that has not committed."""
+
+
+class JobRunningError(RiverError):
+    """A job is being worked, and so can be neither deleted nor retried.
+
+    Parameters:
+        job: The job, unchanged.
+        what: What it cannot be: ``deleted`` or ``retried``.
+    """
+
+    def __init__(self, job: "JobRow", what: str) -> None:
+        super().__init__(
+            f"job {job.id} is running: running jobs cannot be {what}. Cancel it by job_cancel({job.id}) and wait until "
+            "its worker has stopped"
+        )
+        self.job = job
+
+
+class WaitTimeoutError(RiverError, TimeoutError):
+    """A job that was waited for was not finalized in time; it goes on as before."""
+
+
 class TransactionError(RiverError):
-    """The object given as ``tx`` is not an open transaction this driver can insert in."""
+    """The object given as ``tx`` is not an open transaction this driver can work in."""
+
+
+class ReadOnlyError(TransactionError):
+    """The transaction is read-only, and what was asked for writes; the database has aborted it."""
+
+    def __init__(self, statement: str) -> None:
+        super().__init__(
+            f"the transaction is read-only, and River's {statement} writes. Begin one that may write "
+            "(client.transaction(read_only=False)), or leave tx out; if the database itself is read-only, it is a "
+            "standby or has default_transaction_read_only set: connect to the primary"
+        )
 
 
 class AbortedError(TransactionError):

@@ -23,6 +23,9 @@ class JobState(StrEnum):
     SCHEDULED = "scheduled"
 
 
+#: The states a job never leaves by itself.
+FINALIZED_STATES = (JobState.CANCELLED, JobState.COMPLETED, JobState.DISCARDED)
+
 #: Weight of each state in ``river_job.unique_states``, a ``bit(8)`` counted from the left.
 STATE_WEIGHTS = {
     JobState.AVAILABLE: 1,
@@ -94,7 +97,8 @@ def _as_time(value: object) -> datetime:
     return time.astimezone(UTC) if time.tzinfo else _ZERO_TIME
 
 
-def _time(text: str) -> datetime:
+def time_from_json(text: str) -> datetime:
+    """Read a time as PostgreSQL spells it in JSON; infinity is the last time there is, or year 1."""
     if text.endswith("infinity"):
         return _ZERO_TIME if text.startswith("-") else datetime.max.replace(tzinfo=UTC)
     return datetime.fromisoformat(text).astimezone(UTC)
@@ -139,7 +143,7 @@ class JobRow:
     @property
     def attempted_at(self) -> datetime | None:
         """Start of the latest attempt (UTC)."""
-        return self._value(2) and _time(self._value(2))
+        return self._value(2) and time_from_json(self._value(2))
 
     @property
     def attempted_by(self) -> list[str]:
@@ -149,7 +153,7 @@ class JobRow:
     @property
     def created_at(self) -> datetime:
         """When it was inserted (UTC)."""
-        return _time(self._value(4))
+        return time_from_json(self._value(4))
 
     @property
     def errors(self) -> list[AttemptError]:
@@ -159,7 +163,7 @@ class JobRow:
     @property
     def finalized_at(self) -> datetime | None:
         """When it was completed, cancelled or discarded (UTC)."""
-        return self._value(6) and _time(self._value(6))
+        return self._value(6) and time_from_json(self._value(6))
 
     @property
     def kind(self) -> str:
@@ -189,7 +193,7 @@ class JobRow:
     @property
     def scheduled_at(self) -> datetime:
         """Time before which it is not worked (UTC)."""
-        return _time(self._value(12))
+        return time_from_json(self._value(12))
 
     @property
     def state(self) -> JobState:
@@ -224,7 +228,9 @@ class JobRow:
 
     def _comparable(self) -> list[Any]:
         # Sessions in other time zones spell the same times differently.
-        return [_time(value) if value and index in _TIMES else value for index, value in enumerate(self._values())]
+        return [
+            time_from_json(value) if value and index in _TIMES else value for index, value in enumerate(self._values())
+        ]
 
     def __hash__(self) -> int:
         return hash(self.id)

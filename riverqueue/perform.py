@@ -5,11 +5,14 @@ import time
 from collections.abc import Generator
 from typing import Any, TypeVar
 
-from riverqueue.driver import AsyncExecutor, CopyTarget, Executor
+from riverqueue.driver import AsyncExecutor, CopyTarget, Executor, sqlstate
+from riverqueue.errors import ReadOnlyError
 from riverqueue.sql import Paramstyle, render
 from riverqueue.statement import Copy, Operation, Step
 
 T = TypeVar("T")
+
+_READ_ONLY = "25006"  # read_only_sql_transaction
 
 logger = logging.getLogger("riverqueue.sql")
 
@@ -80,14 +83,14 @@ async def perform_async(operation: Operation[T], executor: AsyncExecutor, dialec
 def _run(step: Step, executor: Executor, dialect: Dialect) -> Any:
     if isinstance(step, Copy):
         return executor.copy(dialect.target(step), step.data)
-    rendered = render(step.name, dialect.style, dialect.schema, dialect.duplicate)
+    rendered = render(step.name, dialect.style, dialect.schema, dialect.duplicate, step.clauses)
     return step.decode(executor.fetch(rendered.sql, rendered.bind(step.params)))
 
 
 async def _run_async(step: Step, executor: AsyncExecutor, dialect: Dialect) -> Any:
     if isinstance(step, Copy):
         return await executor.copy(dialect.target(step), step.data)
-    rendered = render(step.name, dialect.style, dialect.schema, dialect.duplicate)
+    rendered = render(step.name, dialect.style, dialect.schema, dialect.duplicate, step.clauses)
     return step.decode(await executor.fetch(rendered.sql, rendered.bind(step.params)))
 
 
@@ -97,7 +100,11 @@ def _name(step: Step) -> str:
 
 def _failed(operation: Generator[Step, Any, T], step: Step, error: Exception) -> Step:
     error.add_note(f"while River ran {_name(step)}")
-    return operation.throw(error)
+    if sqlstate(error) != _READ_ONLY:
+        return operation.throw(error)
+    refused = ReadOnlyError(_name(step))
+    refused.__cause__ = error
+    return operation.throw(refused)
 
 
 def _log(step: Step, started: float) -> None:

@@ -18,14 +18,18 @@ T = TypeVar("T")
 Param: TypeAlias = bool | int | float | str | datetime | list[int] | list[str] | None
 Params: TypeAlias = Mapping[str, Param]
 
+#: What a statement leaves open, by name: conditions, an order.
+Clauses: TypeAlias = tuple[tuple[str, str], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Statement(Generic[T]):
-    """One statement of ``sql/``, by name, with its parameters and the decoder of its rows."""
+    """One statement of ``sql/``, by name, with its parameters, what it leaves open, and the decoder of its rows."""
 
     name: str
     decode: Callable[[Sequence[Row]], T]
     params: Params
+    clauses: Clauses = ()
 
     def __iter__(self) -> "Generator[Step, T, T]":
         return (yield self)
@@ -47,12 +51,13 @@ Step: TypeAlias = Statement[Any] | Copy
 Operation: TypeAlias = Generator[Step, Any, T]
 
 
-def ask(name: str, decode: Callable[[Sequence[Row]], T], **params: Param) -> Statement[T]:
+def ask(name: str, decode: Callable[[Sequence[Row]], T], clauses: Clauses = (), /, **params: Param) -> Statement[T]:
     """Name the statement to run next; use with ``yield from``.
 
     Parameters:
         name: The statement's name in ``sql/``.
         decode: Makes the result of all rows.
+        clauses: What the statement leaves open.
         params: The statement's parameters, all of them.
     """
-    return Statement(name, decode, params)
+    return Statement(name, decode, params, clauses)

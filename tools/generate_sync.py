@@ -10,26 +10,41 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "riverqueue"
-SUITE = ("harness", "inserts", "notifications", "servers", "transactions", "unique", "values")
-PAIRS = {"async_client.py": "client.py", "async_database.py": "database.py"} | {
-    f"testing/conformance/async_{name}.py": f"testing/conformance/{name}.py" for name in SUITE
-}
+SUITE = (
+    "connections",
+    "harness",
+    "inserts",
+    "jobs",
+    "lists",
+    "notifications",
+    "queues",
+    "servers",
+    "transactions",
+    "unique",
+    "values",
+)
+FACES = ("base", "inserts", "jobs", "queues")
+PAIRS = (
+    {"async_client.py": "client.py", "async_database.py": "database.py"}
+    | {f"faces/async_{name}.py": f"faces/{name}.py" for name in FACES}
+    | {f"testing/conformance/async_{name}.py": f"testing/conformance/{name}.py" for name in SUITE}
+)
 RULES = [
     (
-        r"River's client on an event loop: inserts jobs\. ``client\.py`` is generated from this file\.",
-        "River's client: inserts jobs.",
+        r"River's client on an event loop\. ``client\.py`` is generated from this file\.",
+        "River's client.",
     ),
     (r"use from many tasks at once", "use from many threads at once"),
     (r"``riverqueue_sqlalchemy\.AsyncDriver\(engine\)``", "``riverqueue_sqlalchemy.Driver(engine)``"),
     (r"asynchronous=True", "asynchronous=False"),
-    (r"\basync_(database|harness)\b", r"\1"),
-    (r"\bAsync(Client|Database|Driver|Executor|Generator|Harness|Iterator)\b", r"\1"),
+    (r"\basync_(base|database|harness|inserts|jobs|queues)\b", r"\1"),
+    (r"\bAsync(Base|Client|Database|Driver|Executor|Generator|Harness|Inserts|Iterator|Jobs|Queues)\b", r"\1"),
     (r"\bAbstractAsyncContextManager\b", "AbstractContextManager"),
     (r"\basynccontextmanager\b", "contextmanager"),
     (r"\bAwaitable\[(\w+)\]", r"\1"),
     (r"\bAwaitable, ", ""),
-    (r"\b(finished|perform|settle|start|together)_async\b", r"\1"),
-    (r"\basync (def|with)\b", r"\1"),
+    (r"\b(finished|perform|settle|sleep|start|together)_async\b", r"\1"),
+    (r"\basync (def|for|with)\b", r"\1"),
     (r"\bawait ", ""),
 ]
 

@@ -7,12 +7,12 @@ binding see one type. ``{schema}`` stands before each of River's names.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Literal, TypeAlias
 
-from riverqueue.rows import JOB_COLUMNS
-from riverqueue.statement import Param, Params
+from riverqueue.rows import JOB_COLUMNS, JOB_JSON, QUEUE_COLUMNS
+from riverqueue.statement import Clauses, Param, Params
 
 #: How a driver marks parameters; the names are PEP 249's, ``numeric_dollar`` is SQLAlchemy's.
 Paramstyle: TypeAlias = Literal["pyformat", "format", "named", "numeric_dollar"]
@@ -66,8 +66,11 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-@cache
-def render(name: str, style: Paramstyle, schema: str | None = None, duplicate: str = "xmax") -> Rendered:
+# Not without bound: a clause may hold SQL of the user's.
+@lru_cache(maxsize=1024)
+def render(
+    name: str, style: Paramstyle, schema: str | None = None, duplicate: str = "xmax", clauses: Clauses = ()
+) -> Rendered:
     """Make one statement ready for a driver.
 
     Parameters:
@@ -75,12 +78,18 @@ def render(name: str, style: Paramstyle, schema: str | None = None, duplicate: s
         style: How the driver marks parameters.
         schema: Schema of River's tables; None leaves it to the ``search_path``.
         duplicate: How the server tells a duplicate: ``old``, ``xmax`` or ``nonce``.
+        clauses: What the statement leaves open; by default all jobs, by id.
     """
     fragments = {
         "schema": quote(schema) + "." if schema else "",
         "channel_prefix": _literal(schema) if schema else "current_schema()",
         "job_columns": JOB_COLUMNS,
+        "job_json": JOB_JSON,
+        "queue_columns": QUEUE_COLUMNS,
+        "where": "true",
+        "order_by": "river_job.id",
         "duplicate": _DUPLICATE[duplicate],
+        **dict(clauses),
     }
     return mark(_filled(statements()[name], fragments), style)
 

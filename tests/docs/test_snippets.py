@@ -107,7 +107,7 @@ def test_public_names_are_documented(module: object) -> None:
 @pytest.mark.parametrize("face", [riverqueue.Client, riverqueue.AsyncClient])
 def test_methods_of_a_client_are_documented(face: type) -> None:
     text = _everything()
-    methods = [name for name in vars(face) if not name.startswith("_")]
+    methods = [name for name in dir(face) if not name.startswith("_")]
     assert [name for name in methods if not re.search(rf"\b{name}\b", text)] == []
 
 

@@ -95,3 +95,133 @@ FROM inserted
 -- name: JobNextIds
 -- Draws identities in the caller's order for a batch that is inserted in another one.
 SELECT nextval('{schema}river_job_id_seq'::regclass) FROM generate_series(1, @count::int)
+
+-- name: JobGet
+SELECT {job_columns}
+FROM {schema}river_job AS river_job
+WHERE river_job.id = @id::bigint
+
+-- name: JobWait
+-- The job once it is finalized; before that only that it is there.
+SELECT
+    river_job.id,
+    CASE WHEN river_job.finalized_at IS NOT NULL THEN {job_json} END
+FROM {schema}river_job AS river_job
+WHERE river_job.id = @id::bigint
+
+-- name: JobList
+SELECT {job_columns}
+FROM {schema}river_job AS river_job
+WHERE {where}
+ORDER BY {order_by}
+LIMIT @_first::int
+
+-- name: JobCount
+SELECT river_job.queue, river_job.state::text, count(*)
+FROM {schema}river_job AS river_job
+WHERE {where}
+GROUP BY river_job.queue, river_job.state
+ORDER BY river_job.queue, river_job.state
+
+-- name: JobCancel
+-- A job that runs is left to its client, which hears of it: only the mark is set, which also keeps it from being
+-- retried or rescued should its client not hear. All others are cancelled at once. Of two that want the same row, the
+-- second waits and returns what the first has made of it, since the row is locked when it is read.
+WITH found (id, job, queue, cancellable) AS (
+    SELECT
+        {job_columns},
+        river_job.queue,
+        river_job.state NOT IN ('cancelled', 'completed', 'discarded') AND river_job.finalized_at IS NULL
+    FROM {schema}river_job AS river_job
+    WHERE river_job.id = @id::bigint
+    FOR UPDATE
+),
+notified AS (
+    SELECT
+        id,
+        CASE WHEN @notify::boolean THEN pg_notify(
+            {channel_prefix} || '.river_control',
+            json_build_object('action', 'cancel', 'job_id', id, 'queue', queue)::text
+        ) END
+    FROM found
+    WHERE cancellable
+),
+cancelled AS (
+    UPDATE {schema}river_job AS river_job
+    SET
+        state = CASE WHEN state = 'running' THEN state ELSE 'cancelled' END,
+        finalized_at = CASE WHEN state = 'running' THEN finalized_at ELSE coalesce(@now::timestamptz, now()) END,
+        metadata = jsonb_set(metadata, ARRAY['cancel_attempted_at'], to_jsonb(@cancel_attempted_at::text))
+    FROM notified
+    WHERE river_job.id = notified.id
+    RETURNING {job_columns}
+)
+SELECT * FROM cancelled
+UNION ALL
+SELECT id, job FROM found WHERE NOT cancellable
+
+-- name: JobRetry
+-- Neither a running job nor one that is about to be worked is touched. What remains of a cancellation goes, or it
+-- would cancel the next attempt as well.
+WITH found (id, job, running) AS (
+    SELECT {job_columns}, river_job.state = 'running'
+    FROM {schema}river_job AS river_job
+    WHERE river_job.id = @id::bigint
+    FOR UPDATE
+),
+retried AS (
+    UPDATE {schema}river_job AS river_job
+    SET
+        state = 'available',
+        finalized_at = NULL,
+        max_attempts = CASE WHEN attempt = max_attempts THEN max_attempts + 1 ELSE max_attempts END,
+        metadata = metadata - 'cancel_attempted_at',
+        scheduled_at = coalesce(@now::timestamptz, now())
+    FROM found
+    WHERE river_job.id = found.id
+        AND river_job.state <> 'running'
+        AND NOT (river_job.state = 'available' AND river_job.scheduled_at < coalesce(@now::timestamptz, now()))
+    RETURNING {job_columns}, false
+)
+SELECT * FROM retried
+UNION ALL
+SELECT * FROM found WHERE NOT EXISTS (SELECT FROM retried)
+
+-- name: JobDelete
+WITH found (id, job, running) AS (
+    SELECT {job_columns}, river_job.state = 'running'
+    FROM {schema}river_job AS river_job
+    WHERE river_job.id = @id::bigint
+    FOR UPDATE
+),
+deleted AS (
+    DELETE FROM {schema}river_job AS river_job
+    USING found
+    WHERE river_job.id = found.id AND NOT found.running
+)
+SELECT * FROM found
+
+-- name: JobDeleteMany
+-- Jobs that another transaction holds are left to it, as running ones are.
+WITH chosen AS (
+    SELECT river_job.id
+    FROM {schema}river_job AS river_job
+    WHERE {where}
+        AND river_job.state <> 'running'
+    ORDER BY river_job.id
+    LIMIT @_first::int
+    FOR UPDATE SKIP LOCKED
+),
+deleted (id, job) AS (
+    DELETE FROM {schema}river_job AS river_job
+    USING chosen
+    WHERE river_job.id = chosen.id
+    RETURNING {job_columns}
+)
+SELECT * FROM deleted ORDER BY id
+
+-- name: JobUpdate
+UPDATE {schema}river_job AS river_job
+SET metadata = CASE WHEN @merge::boolean THEN metadata || @metadata::text::jsonb ELSE metadata END
+WHERE river_job.id = @id::bigint
+RETURNING {job_columns}

@@ -1,0 +1,1 @@
+"""What a client can do, noun by noun; `riverqueue.Client` and `riverqueue.AsyncClient` put it together."""
