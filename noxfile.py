@@ -38,7 +38,9 @@ def minimum(session: nox.Session) -> None:
     """Run the drivers' tests on SQLAlchemy 2.0 and old drivers, and on the PostgreSQL installed here, if any."""
     session.install("-e", ".[test]", *OLDEST)
     local = {"RIVER_TEST_PG": "local"} if list(Path("/usr/lib/postgresql").glob("*/bin/postgres")) else {}
-    session.run("pytest", "-q", "-n", "auto", "tests/drivers", "tests/clients", *session.posargs, env=local)
+    session.run(
+        "pytest", "-q", "-n", "auto", "tests/drivers", "tests/clients", "tests/models", *session.posargs, env=local
+    )
 
 
 @nox.session(python=PYTHONS[0])

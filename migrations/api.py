@@ -24,6 +24,8 @@ from riverqueue_migrations.ladder import (
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from riverqueue.errors import ConfigurationError
+
 T = TypeVar("T")
 
 #: What a synchronous call takes.
@@ -35,13 +37,13 @@ AsyncBind: TypeAlias = AsyncEngine | AsyncConnection
 
 @dataclass(frozen=True, slots=True)
 class AppliedMigration:
-    """One version that a call brought in or took out.
+    """One version that a call brought in or took out, or with ``dry_run`` would have.
 
     Parameters:
         version: River's number.
         name: River's name, such as ``initial schema``.
         direction: ``up`` or ``down``.
-        duration: How long its statements took.
+        duration: How long its statements took; nothing with ``dry_run``.
     """
 
     version: int
@@ -51,17 +53,34 @@ class AppliedMigration:
 
 
 @overload
-def upgrade(connection: Bind, version: int | None = None, schema: str | None = None) -> list[AppliedMigration]: ...
+def upgrade(
+    connection: Bind,
+    version: int | None = None,
+    schema: str | None = None,
+    *,
+    max_steps: int | None = None,
+    dry_run: bool = False,
+) -> list[AppliedMigration]: ...
 
 
 @overload
 def upgrade(
-    connection: AsyncBind, version: int | None = None, schema: str | None = None
+    connection: AsyncBind,
+    version: int | None = None,
+    schema: str | None = None,
+    *,
+    max_steps: int | None = None,
+    dry_run: bool = False,
 ) -> Awaitable[list[AppliedMigration]]: ...
 
 
 def upgrade(
-    connection: Bind | AsyncBind, version: int | None = None, schema: str | None = None
+    connection: Bind | AsyncBind,
+    version: int | None = None,
+    schema: str | None = None,
+    *,
+    max_steps: int | None = None,
+    dry_run: bool = False,
 ) -> list[AppliedMigration] | Awaitable[list[AppliedMigration]]:
     """Bring River's tables to a version. Does nothing if they have it, so it is safe at every start.
 
@@ -74,36 +93,57 @@ def upgrade(
         connection: An engine or connection of SQLAlchemy. If it is an asynchronous one, await the call.
         version: The last version to bring in, from 1; None is the newest.
         schema: Schema of River's tables, which must exist; None leaves it to the ``search_path``.
+        max_steps: How many versions to bring in at most; None is no limit.
+        dry_run: Change nothing and wait for no lock; return what would be brought in.
 
     Returns:
         The versions brought in, in order; empty if there was nothing to do.
 
     Raises:
-        ConfigurationError: There is no such version.
+        ConfigurationError: There is no such version, or `max_steps` is below 1.
         SchemaError: The schema does not exist.
         TransactionError: The connection is in autocommit mode.
     """
     check_version(version)
+    _check_steps(max_steps)
 
     def work(inner: Connection) -> list[AppliedMigration]:
         require_schema(inner, schema)
-        return _perform(inner, plan_up(_applied(inner, schema), version), "up", schema)
+        applied = _applied(inner, schema, dry_run)
+        return _perform(inner, plan_up(applied, version)[:max_steps], "up", schema, dry_run)
 
     return _run(connection, work)
 
 
 @overload
-def downgrade(connection: Bind, version: int | None = None, schema: str | None = None) -> list[AppliedMigration]: ...
+def downgrade(
+    connection: Bind,
+    version: int | None = None,
+    schema: str | None = None,
+    *,
+    max_steps: int | None = None,
+    dry_run: bool = False,
+) -> list[AppliedMigration]: ...
 
 
 @overload
 def downgrade(
-    connection: AsyncBind, version: int | None = None, schema: str | None = None
+    connection: AsyncBind,
+    version: int | None = None,
+    schema: str | None = None,
+    *,
+    max_steps: int | None = None,
+    dry_run: bool = False,
 ) -> Awaitable[list[AppliedMigration]]: ...
 
 
 def downgrade(
-    connection: Bind | AsyncBind, version: int | None = None, schema: str | None = None
+    connection: Bind | AsyncBind,
+    version: int | None = None,
+    schema: str | None = None,
+    *,
+    max_steps: int | None = None,
+    dry_run: bool = False,
 ) -> list[AppliedMigration] | Awaitable[list[AppliedMigration]]:
     """Take River's tables back to a version, with whatever newer versions store.
 
@@ -113,20 +153,26 @@ def downgrade(
     Parameters:
         connection: An engine or connection of SQLAlchemy. If it is an asynchronous one, await the call.
         version: The version to arrive at, which must be applied; 0 removes River and all its jobs; None
-            goes back by one version.
+            goes back by one version, or by `max_steps` of them.
         schema: Schema of River's tables; None leaves it to the ``search_path``.
+        max_steps: How many versions to take out at most; None is no limit.
+        dry_run: Change nothing and wait for no lock; return what would be taken out.
 
     Returns:
         The versions taken out, newest first; empty if there was nothing to do.
 
     Raises:
-        ConfigurationError: There is no such version, or the database does not have it.
+        ConfigurationError: There is no such version, or the database does not have it, or `max_steps` is
+            below 1.
         TransactionError: The connection is in autocommit mode.
     """
     check_version(version, lowest=0)
+    _check_steps(max_steps)
+    target = 0 if version is None and max_steps else version
 
     def work(inner: Connection) -> list[AppliedMigration]:
-        return _perform(inner, plan_down(_applied(inner, schema), version), "down", schema)
+        applied = _applied(inner, schema, dry_run)
+        return _perform(inner, plan_down(applied, target)[:max_steps], "down", schema, dry_run)
 
     return _run(connection, work)
 
@@ -187,17 +233,25 @@ def _known(applied: Iterable[int]) -> list[int]:
     return [version for version in applied if version in migrations()]
 
 
-def _applied(connection: Connection, schema: str | None) -> frozenset[int]:
+def _check_steps(max_steps: int | None) -> None:
+    if max_steps is not None and max_steps < 1:
+        raise ConfigurationError(f"max_steps must be 1 or more, or None for no limit, not {max_steps}")
+
+
+def _applied(connection: Connection, schema: str | None, dry_run: bool) -> frozenset[int]:
     # In this order: what was read before the lock may be out of date after it.
-    lock(connection, schema)
+    if not dry_run:
+        lock(connection, schema)
     applied = applied_versions(connection, schema)
     warn_of_newer(applied)
     return applied
 
 
 def _perform(
-    connection: Connection, plan: Iterable[Migration], direction: Direction, schema: str | None
+    connection: Connection, plan: Iterable[Migration], direction: Direction, schema: str | None, dry_run: bool
 ) -> list[AppliedMigration]:
+    if dry_run:
+        return [AppliedMigration(migration.version, migration.name, direction, timedelta()) for migration in plan]
     return [_perform_one(connection, migration, direction, schema) for migration in plan]
 
 

@@ -157,6 +157,54 @@ def test_newer_versions_are_ignored_aloud(default_database: Database):
         assert [one.version for one in downgrade(default_database.engine)] == [8]
 
 
+def test_steps_are_limited(default_database: Database):
+    engine = default_database.engine
+    assert [one.version for one in upgrade(engine, max_steps=3)] == [1, 2, 3]
+    assert [one.version for one in upgrade(engine, 5, max_steps=9)] == [4, 5]
+    assert [one.version for one in downgrade(engine, max_steps=2)] == [5, 4]
+    assert [one.version for one in downgrade(engine, 0, max_steps=1)] == [3]
+    assert [one.version for one in downgrade(engine)] == [2]
+    assert default_database.describe() == golden(1)
+
+
+@pytest.mark.parametrize("call", [upgrade, downgrade])
+def test_no_steps_are_no_limit(default_database: Database, call):
+    with pytest.raises(ConfigurationError, match="max_steps must be 1 or more, or None for no limit, not 0"):
+        call(default_database.engine, max_steps=0)
+
+
+def test_a_dry_run_changes_nothing(database: Database):
+    dry = {"schema": database.schema, "dry_run": True}
+    assert [one.version for one in upgrade(database.engine, 7, **dry)] == [1, 2, 3, 4, 5, 6, 7]
+    assert [one.version for one in upgrade(database.engine, max_steps=2, **dry)] == [1, 2]
+    assert database.describe() == golden(0)
+    upgrade(database.engine, schema=database.schema)
+    (would,) = downgrade(database.engine, **dry)
+    assert (would.version, would.name, would.direction) == (8, "job id autoincrement", "down")
+    assert not would.duration
+    assert database.describe() == golden(8)
+
+
+def test_a_dry_run_waits_for_nobody(default_database: Database):
+    with default_database.engine.connect() as first, default_database.engine.connect() as second:
+        upgrade(first)
+        second.exec_driver_sql("SET LOCAL lock_timeout = '10ms'")
+        assert len(upgrade(second, dry_run=True)) == 8
+
+
+def test_a_dry_run_needs_no_right_to_write(default_database: Database):
+    upgrade(default_database.engine, 7)
+    with default_database.engine.connect() as connection:
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+        assert [one.version for one in upgrade(connection, dry_run=True)] == [8]
+
+
+async def test_a_dry_run_on_an_event_loop(default_database: Database):
+    engine = create_async_engine(sqlalchemy_url(default_database.url, "asyncpg"), poolclass=NullPool)
+    assert len(await upgrade(engine, max_steps=2, dry_run=True)) == 2
+    assert await current(engine) == 0
+
+
 def test_other_lines_keep_version_5(default_database: Database):
     upgrade(default_database.engine)
     default_database.execute("INSERT INTO river_migration (line, version) VALUES ('pro', 1)")

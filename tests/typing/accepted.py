@@ -1,17 +1,30 @@
 """Type-checks as it stands; never run."""
 
 from dataclasses import dataclass
-from typing import ClassVar, assert_type
+from datetime import datetime
+from typing import Any, ClassVar, assert_type
 
 import psycopg
 import sqlalchemy
 from psycopg_pool import ConnectionPool
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
-from sqlalchemy.orm import Session, scoped_session, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, foreign, relationship, scoped_session, sessionmaker
 
 import riverqueue_psycopg
 import riverqueue_sqlalchemy
-from riverqueue import AsyncClient, Client, InsertManyParams, InsertOpts, InsertResult, JobRow, JobState, UniqueOpts
+from riverqueue import (
+    AsyncClient,
+    AttemptError,
+    Client,
+    InsertManyParams,
+    InsertOpts,
+    InsertResult,
+    JobRow,
+    JobState,
+    UniqueOpts,
+)
+from riverqueue_sqlalchemy import models
+from riverqueue_sqlalchemy.models import RiverJob
 
 
 @dataclass
@@ -71,3 +84,39 @@ async def sqlalchemy_async(engine: AsyncEngine, session: AsyncSession) -> None:
 async def psycopg_async(tx: "psycopg.AsyncConnection[tuple[int]]") -> None:
     client = AsyncClient(riverqueue_psycopg.AsyncDriver("postgresql://"))
     assert_type(await client.insert_many([OwnJson()], tx=tx), list[InsertResult])
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class OwnRiverJob(models.JobModel, Base):
+    __table__ = models.tables(Base.metadata).job
+    retries: Mapped[list[RiverJob]] = relationship(
+        RiverJob, primaryjoin=lambda: foreign(RiverJob.args["retries"].as_integer()) == OwnRiverJob.id, viewonly=True
+    )
+
+
+def models_(session: Session, connection: sqlalchemy.Connection) -> None:
+    running = sqlalchemy.select(RiverJob).where(RiverJob.state == JobState.RUNNING, RiverJob.args.contains({"a": 1}))
+    job = session.scalars(running.where(RiverJob.args["a"].as_integer() > 1).order_by(RiverJob.id.desc())).one()
+    assert_type(job, RiverJob)
+    assert_type(job.id, int)
+    assert_type(job.args, dict[str, Any])
+    assert_type(job.errors, list[AttemptError] | None)
+    assert_type(job.finalized_at, datetime | None)
+    assert_type(job.metadata_, dict[str, Any])
+    assert_type(job.state, JobState)
+    assert_type(job.unique_key, bytes | None)
+    assert_type(job.unique_states, list[JobState] | None)
+    state, count = session.execute(sqlalchemy.select(RiverJob.state, sqlalchemy.func.count()).limit(1)).one()
+    assert_type(state, JobState)
+    assert_type(count, int)
+    assert_type(session.get(models.RiverQueue, "default"), models.RiverQueue | None)
+    river = models.classes(Base, schema="jobs")
+    assert_type(session.get_one(river.job, 1), models.JobModel)
+    assert_type(session.get_one(river.queue, "default").paused_at, datetime | None)
+    own = session.get_one(OwnRiverJob, 1)
+    assert_type(own.state, JobState)
+    assert_type(own.retries, list[RiverJob])
+    connection.execute(sqlalchemy.select(models.job.c.id, models.tables(sqlalchemy.MetaData(), schema="jobs").queue))

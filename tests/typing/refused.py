@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 import riverqueue_psycopg
 import riverqueue_sqlalchemy
 from riverqueue import AsyncClient, Client, InsertOpts
+from riverqueue_sqlalchemy import models
 
 
 class Args:
@@ -57,3 +58,17 @@ async def refused_async(engine: AsyncEngine, session: Session, connection: sqlal
     client = AsyncClient(riverqueue_sqlalchemy.AsyncDriver(engine))
     await client.insert(Args(), tx=session)  # refused
     await client.insert(Args(), tx=connection)  # refused
+
+
+def refused_models(session: Session, engine: sqlalchemy.Engine) -> None:
+    job = session.get_one(models.RiverJob, 1)
+    print(job.status)  # refused
+    print(job.metadata)  # refused
+    print(job.finalized_at.year)  # refused
+    print(job.errors[0])  # refused
+    job.state = "done"  # refused
+    print(models.RiverJob.status)  # refused
+    models.classes(engine)  # refused
+    models.classes(NoKind)  # refused
+    models.tables(engine)  # refused
+    models.tables(models.metadata, "jobs")  # refused
