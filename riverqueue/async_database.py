@@ -1,7 +1,7 @@
 """A driver and what is known of its server: where clients run operations."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Generic, TypeVar
 
 from riverqueue.capabilities import ServerCapabilities
@@ -88,14 +88,13 @@ class AsyncDatabase(Generic[TxT, BeginT]):
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
+    def _own(self, atomic: bool) -> AbstractAsyncContextManager[AsyncExecutor]:
+        return self._transaction() if atomic else self.driver.autocommit()
+
     @asynccontextmanager
-    async def _own(self, atomic: bool) -> AsyncIterator[AsyncExecutor]:
-        if atomic:
-            async with self.driver.begin(_DEFAULT) as tx:
-                yield await self.driver.unwrap(_as_tx(tx))
-        else:
-            async with self.driver.autocommit() as executor:
-                yield executor
+    async def _transaction(self) -> AsyncIterator[AsyncExecutor]:
+        async with self.driver.begin(_DEFAULT) as tx:
+            yield await self.driver.unwrap(_as_tx(tx))
 
 
 def _as_tx(tx: Any) -> Any:

@@ -2,7 +2,7 @@
 """A driver and what is known of its server: where clients run operations."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Generic, TypeVar
 
 from riverqueue.capabilities import ServerCapabilities
@@ -89,14 +89,13 @@ class Database(Generic[TxT, BeginT]):
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
+    def _own(self, atomic: bool) -> AbstractContextManager[Executor]:
+        return self._transaction() if atomic else self.driver.autocommit()
+
     @contextmanager
-    def _own(self, atomic: bool) -> Iterator[Executor]:
-        if atomic:
-            with self.driver.begin(_DEFAULT) as tx:
-                yield self.driver.unwrap(_as_tx(tx))
-        else:
-            with self.driver.autocommit() as executor:
-                yield executor
+    def _transaction(self) -> Iterator[Executor]:
+        with self.driver.begin(_DEFAULT) as tx:
+            yield self.driver.unwrap(_as_tx(tx))
 
 
 def _as_tx(tx: Any) -> Any:

@@ -11,7 +11,7 @@ class JobCounts:
     """How many jobs there are of each state, in all and in each queue.
 
     Parameters:
-        by_queue: For each queue that has jobs, in order of their names, how many of which state.
+        by_queue: For each queue that has jobs or was asked for, in order of their names, how many of which state.
     """
 
     by_queue: Mapping[str, Mapping[JobState, int]]

@@ -38,6 +38,8 @@ STATE_WEIGHTS = {
     JobState.SCHEDULED: 128,
 }
 
+_STATES = {state.value: state for state in JobState}  # quicker than asking the enum
+
 #: Where the times stand in a row's JSON.
 _TIMES = {2, 4, 6, 12}
 
@@ -101,7 +103,12 @@ def time_from_json(text: str) -> datetime:
     """Read a time as PostgreSQL spells it in JSON; infinity is the last time there is, or year 1."""
     if text.endswith("infinity"):
         return _ZERO_TIME if text.startswith("-") else datetime.max.replace(tzinfo=UTC)
-    return datetime.fromisoformat(text).astimezone(UTC)
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo is UTC else time.astimezone(UTC)
+
+
+def _optional_time(text: str | None) -> datetime | None:
+    return None if text is None else time_from_json(text)
 
 
 class JobRow:
@@ -127,94 +134,92 @@ class JobRow:
             return decoded
         return self._decoded
 
-    def _value(self, index: int) -> Any:
-        return self._values()[index]
-
     @property
     def args(self) -> dict[str, Any]:
         """What the worker is given."""
-        return self._value(0)  # type: ignore[no-any-return]
+        return self._values()[0]  # type: ignore[no-any-return]
 
     @property
     def attempt(self) -> int:
         """Attempts started so far."""
-        return self._value(1)  # type: ignore[no-any-return]
+        return self._values()[1]  # type: ignore[no-any-return]
 
     @property
     def attempted_at(self) -> datetime | None:
         """Start of the latest attempt (UTC)."""
-        return self._value(2) and time_from_json(self._value(2))
+        return _optional_time(self._values()[2])
 
     @property
     def attempted_by(self) -> list[str]:
         """Ids of the clients that attempted it, oldest first, at most 100."""
-        return self._value(3) or []
+        return self._values()[3] or []
 
     @property
     def created_at(self) -> datetime:
         """When it was inserted (UTC)."""
-        return time_from_json(self._value(4))
+        return time_from_json(self._values()[4])
 
     @property
     def errors(self) -> list[AttemptError]:
         """Its failed attempts, oldest first."""
-        return [AttemptError.from_json(value) for value in self._value(5) or ()]
+        return [AttemptError.from_json(value) for value in self._values()[5] or ()]
 
     @property
     def finalized_at(self) -> datetime | None:
         """When it was completed, cancelled or discarded (UTC)."""
-        return self._value(6) and time_from_json(self._value(6))
+        return _optional_time(self._values()[6])
 
     @property
     def kind(self) -> str:
         """Says which worker works it."""
-        return self._value(7)  # type: ignore[no-any-return]
+        return self._values()[7]  # type: ignore[no-any-return]
 
     @property
     def max_attempts(self) -> int:
         """Attempts after which it is discarded."""
-        return self._value(8)  # type: ignore[no-any-return]
+        return self._values()[8]  # type: ignore[no-any-return]
 
     @property
     def metadata(self) -> dict[str, Any]:
         """What programs keep beside the args; River's own keys are listed in the documentation."""
-        return self._value(9)  # type: ignore[no-any-return]
+        return self._values()[9]  # type: ignore[no-any-return]
 
     @property
     def priority(self) -> int:
         """1 (first) to 4 (last)."""
-        return self._value(10)  # type: ignore[no-any-return]
+        return self._values()[10]  # type: ignore[no-any-return]
 
     @property
     def queue(self) -> str:
         """Name of its queue."""
-        return self._value(11)  # type: ignore[no-any-return]
+        return self._values()[11]  # type: ignore[no-any-return]
 
     @property
     def scheduled_at(self) -> datetime:
         """Time before which it is not worked (UTC)."""
-        return time_from_json(self._value(12))
+        return time_from_json(self._values()[12])
 
     @property
     def state(self) -> JobState:
         """Its state."""
-        return JobState(self._value(13))
+        return _STATES[self._values()[13]]
 
     @property
     def tags(self) -> list[str]:
         """Words to group jobs by."""
-        return self._value(14)  # type: ignore[no-any-return]
+        return self._values()[14]  # type: ignore[no-any-return]
 
     @property
     def unique_key(self) -> bytes | None:
         """SHA-256 of its unique properties; None if it is not unique."""
-        return None if self._value(15) is None else bytes.fromhex(self._value(15))
+        key = self._values()[15]
+        return None if key is None else bytes.fromhex(key)
 
     @property
     def unique_states(self) -> list[JobState]:
         """States in which it keeps others like it out, by name; empty if it is not unique."""
-        mask = self._value(16) or 0
-        return [state for state, weight in STATE_WEIGHTS.items() if mask & weight]
+        mask = self._values()[16]
+        return [state for state, weight in STATE_WEIGHTS.items() if mask & weight] if mask else []
 
     @property
     def output(self) -> Any:

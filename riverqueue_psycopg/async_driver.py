@@ -14,16 +14,22 @@ from psycopg.rows import tuple_row
 
 from riverqueue.driver import BoundParams, CopyTarget, Paramstyle, Row, TransactionOptions
 from riverqueue.errors import AbortedError, ConfigurationError, UnavailableError
-from riverqueue_psycopg.handles import ADAPTERS, ISOLATION, check_idle, check_tx, encoded, is_pool
+from riverqueue_psycopg.handles import (
+    ADAPTERS,
+    ISOLATION,
+    OWN,
+    SERVER_PROCESS,
+    check_idle,
+    check_tx,
+    encoded,
+    is_pool,
+    own_settings,
+)
 
 if TYPE_CHECKING:  # the pool is an optional package
     from psycopg_pool import AsyncConnectionPool
 
 AsyncConnection: TypeAlias = psycopg.AsyncConnection[Any]
-
-
-#: Connections of our own need not be switched to autocommit and back.
-_OWN = {"autocommit": True}
 
 
 class _Cursor(psycopg.AsyncRawCursor[Row]):
@@ -187,12 +193,14 @@ class AsyncDriver:
 async def _new_pool(conninfo: str) -> AsyncConnectionPool[Any]:
     try:
         # Once by hand first: a pool would try for half a minute before it says what is wrong.
-        await (await psycopg.AsyncConnection.connect(conninfo)).close()
+        async with await psycopg.AsyncConnection.connect(conninfo, **OWN) as connection:
+            process = await connection.execute(SERVER_PROCESS)
+            settings = own_settings(connection.info, await process.fetchone())
     except psycopg.OperationalError as error:
         raise UnavailableError(f"the database cannot be reached: {error}") from error
     from psycopg_pool import AsyncConnectionPool
 
-    pool = AsyncConnectionPool(conninfo, min_size=1, max_size=8, open=False, name="riverqueue", kwargs=_OWN)
+    pool = AsyncConnectionPool(conninfo, min_size=1, max_size=8, open=False, name="riverqueue", kwargs=settings)
     await pool.open()
     return pool
 

@@ -15,16 +15,22 @@ from psycopg.rows import tuple_row
 
 from riverqueue.driver import BoundParams, CopyTarget, Paramstyle, Row, TransactionOptions
 from riverqueue.errors import AbortedError, ConfigurationError, UnavailableError
-from riverqueue_psycopg.handles import ADAPTERS, ISOLATION, check_idle, check_tx, encoded, is_pool
+from riverqueue_psycopg.handles import (
+    ADAPTERS,
+    ISOLATION,
+    OWN,
+    SERVER_PROCESS,
+    check_idle,
+    check_tx,
+    encoded,
+    is_pool,
+    own_settings,
+)
 
 if TYPE_CHECKING:  # the pool is an optional package
     from psycopg_pool import ConnectionPool
 
 Connection: TypeAlias = psycopg.Connection[Any]
-
-
-#: Connections of our own need not be switched to autocommit and back.
-_OWN = {"autocommit": True}
 
 
 class _Cursor(psycopg.RawCursor[Row]):
@@ -188,12 +194,13 @@ class Driver:
 def _new_pool(conninfo: str) -> ConnectionPool[Any]:
     try:
         # Once by hand first: a pool would try for half a minute before it says what is wrong.
-        psycopg.connect(conninfo).close()
+        with psycopg.connect(conninfo, **OWN) as connection:
+            settings = own_settings(connection.info, connection.execute(SERVER_PROCESS).fetchone())
     except psycopg.OperationalError as error:
         raise UnavailableError(f"the database cannot be reached: {error}") from error
     from psycopg_pool import ConnectionPool
 
-    return ConnectionPool(conninfo, min_size=1, max_size=8, open=True, name="riverqueue", kwargs=_OWN)
+    return ConnectionPool(conninfo, min_size=1, max_size=8, open=True, name="riverqueue", kwargs=settings)
 
 
 @contextmanager

@@ -20,6 +20,12 @@ ISOLATION: dict[IsolationLevel, psycopg.IsolationLevel] = {
     "SERIALIZABLE": psycopg.IsolationLevel.SERIALIZABLE,
 }
 
+#: How connections of our own are made: they need not be switched to autocommit and back.
+OWN: dict[str, Any] = {"autocommit": True}
+
+#: Asks for what `own_settings` compares.
+SERVER_PROCESS = "SELECT pg_backend_pid()"
+
 #: psycopg's own adapters, whatever the caller has registered, with psycopg or with the connection.
 ADAPTERS = AdaptersMap(types=types)
 register_default_adapters(ADAPTERS)
@@ -30,6 +36,19 @@ register_all_arrays(ADAPTERS)
 def encoded(sql: str) -> bytes:
     """Return a statement as bytes, the same each time: psycopg keeps what it prepared by them."""
     return sql.encode()
+
+
+def own_settings(info: psycopg.ConnectionInfo, server_process: object) -> dict[str, Any]:
+    """Return how to make connections of our own like one that is there.
+
+    Where something like PgBouncer stands between us and the server, the process that was announced is not the
+    one at work. Each transaction may have another session then, which knows nothing of what was prepared.
+
+    Parameters:
+        info: That of the connection.
+        server_process: The row that `SERVER_PROCESS` gives there.
+    """
+    return OWN if server_process == (info.backend_pid,) else {**OWN, "prepare_threshold": None}
 
 
 def is_pool(source: object, name: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from riverqueue.job_params import JobDeleteManyParams, JobListParams, Where
-from riverqueue.jobs import JobState
+from riverqueue.jobs import FINALIZED_STATES, JobState
 from riverqueue.statement import Clauses, Param
 
 #: A column, and the parameter that lists its values. Those of River's own begin with an underscore: a `Where`
@@ -40,6 +40,7 @@ class Filter:
 def of_deletion(params: JobDeleteManyParams) -> tuple[Clauses, dict[str, Param]]:
     """Spell which jobs to delete."""
     found = _filters(params)
+    _add_states(found, params)
     return (("where", found.sql),), found.params
 
 
@@ -51,9 +52,28 @@ def of_queues(queues: Sequence[str] | None) -> tuple[Clauses, dict[str, Param]]:
     return (("where", found.sql),), found.params
 
 
+def listing(params: JobListParams) -> str:
+    """Name the statement that has an index to list some jobs by; ``job.sql`` says why there are three."""
+    if params.metadata is not None or _is_of_the_living(params):
+        return "JobListFiltered"
+    if params.time_column == "finalized_at" and not params.time_is_nullable and len(set(params.states)) > 1:
+        return "JobListByState"
+    return "JobList"
+
+
+def _is_of_the_living(params: JobListParams) -> bool:
+    # By id, nearly all that is finalized stands before the few jobs that are not.
+    oldest_first = params.order_by == "id" and not params.descending
+    return oldest_first and bool(params.states) and not set(params.states) & set(FINALIZED_STATES)
+
+
 def of_listing(params: JobListParams) -> tuple[Clauses, dict[str, Param]]:
-    """Spell which jobs to list, and in which order."""
+    """Spell which jobs to list, and in which order, for the statement that `listing` names."""
     found = _filters(params)
+    if listing(params) == "JobListByState":
+        found.params["_states"] = [JobState(state).value for state in dict.fromkeys(params.states)]
+    else:
+        _add_states(found, params)
     if params.metadata is not None:
         found.add("river_job.metadata @> @_metadata::text::jsonb", _metadata=str(params.metadata))
     if params.time_column == "finalized_at" and not params.time_is_nullable:
@@ -69,11 +89,14 @@ def _filters(params: JobListParams | JobDeleteManyParams) -> Filter:
         values: Sequence[Any] = getattr(params, name, ())
         if values:
             found.add(condition, **{f"_{name}": list(values)})
-    if params.states:
-        found.add(_states([JobState(state) for state in params.states]))
     for where in params.where:
         _add_where(found, where)
     return found
+
+
+def _add_states(found: Filter, params: JobListParams | JobDeleteManyParams) -> None:
+    if params.states:
+        found.add(_states([JobState(state) for state in params.states]))
 
 
 def _states(states: Sequence[JobState]) -> str:

@@ -35,14 +35,17 @@ def job_wait(job_id: int) -> Operation[JobRow | None]:
 def job_list(params: JobListParams) -> Operation[JobListResult]:
     """Read one page of a listing."""
     clauses, values = filters.of_listing(params)
-    jobs = yield from ask("JobList", rows.jobs, clauses, **values, _first=params.first)
+    jobs = yield from ask(filters.listing(params), rows.jobs, clauses, **values, _first=params.first)
     return JobListResult(jobs, params.cursor_of(jobs[-1]) if jobs else None)
 
 
 def job_count(queues: Sequence[str] | None) -> Operation[JobCounts]:
     """Count jobs by queue and state."""
     clauses, values = filters.of_queues(queues)
-    return (yield from ask("JobCount", rows.job_counts, clauses, **values))
+    counts = yield from ask("JobCount", rows.job_counts, clauses, **values)
+    if queues is None:
+        return counts
+    return JobCounts({queue: counts.by_queue.get(queue, {}) for queue in sorted(set(queues))})
 
 
 def job_cancel(job_id: int, *, attempted_at: datetime, now: datetime | None, notify: bool) -> Operation[JobRow]:

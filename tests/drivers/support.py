@@ -12,6 +12,9 @@ from tests.support.server import drop_databases
 #: Nobody listens there.
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 
+#: How an engine's pool has one connection.
+SCARCE = {"pool_size": 1, "max_overflow": 0}
+
 
 class Database:
     """A database for each test."""

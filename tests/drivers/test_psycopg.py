@@ -39,6 +39,12 @@ class TestPsycopgPool(_Psycopg):
             yield Driver(pool)
 
     @contextmanager
+    def scarce(self, seconds: float) -> Generator[Driver]:
+        with ConnectionPool(self.url, min_size=1, max_size=1, timeout=seconds) as pool:
+            pool.wait()
+            yield Driver(pool)
+
+    @contextmanager
     def unreachable(self) -> Generator[Driver]:
         with ConnectionPool(NOWHERE, open=True, timeout=0.1) as pool:
             yield Driver(pool)
@@ -86,6 +92,12 @@ class TestPsycopgAsyncPool(_PsycopgAsync):
     @asynccontextmanager
     async def driver(self) -> AsyncGenerator[AsyncDriver]:
         async with AsyncConnectionPool(self.url, min_size=1, max_size=8) as pool:
+            yield AsyncDriver(pool)
+
+    @asynccontextmanager
+    async def scarce(self, seconds: float) -> AsyncGenerator[AsyncDriver]:
+        async with AsyncConnectionPool(self.url, min_size=1, max_size=1, timeout=seconds) as pool:
+            await pool.wait()
             yield AsyncDriver(pool)
 
     @asynccontextmanager

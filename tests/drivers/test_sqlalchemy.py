@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from riverqueue.testing.conformance import DriverConformance
 from riverqueue_sqlalchemy import Driver
-from tests.drivers.support import NOWHERE, Listening
+from tests.drivers.support import NOWHERE, SCARCE, Listening
 from tests.support.server import sqlalchemy_url
 
 
@@ -21,8 +21,8 @@ class _Sqlalchemy(Listening, DriverConformance):
     library: str
 
     @contextmanager
-    def engine(self, url: str | None = None) -> Generator[Engine]:
-        engine = create_engine(sqlalchemy_url(url or self.url, self.library))
+    def engine(self, url: str | None = None, **settings: Any) -> Generator[Engine]:
+        engine = create_engine(sqlalchemy_url(url or self.url, self.library), **settings)
         try:
             yield engine
         finally:
@@ -41,6 +41,11 @@ class _Engine(_Sqlalchemy):
     @contextmanager
     def driver(self) -> Generator[Driver[Connection]]:
         with self.engine() as engine:
+            yield Driver(engine)
+
+    @contextmanager
+    def scarce(self, seconds: float) -> Generator[Driver[Connection]]:
+        with self.engine(**SCARCE, pool_timeout=seconds) as engine:
             yield Driver(engine)
 
     @contextmanager
@@ -79,6 +84,11 @@ class _Sessionmaker(_Sqlalchemy):
     @contextmanager
     def driver(self) -> Generator[Driver[Session]]:
         with self.engine() as engine:
+            yield Driver(sessionmaker(engine))
+
+    @contextmanager
+    def scarce(self, seconds: float) -> Generator[Driver[Session]]:
+        with self.engine(**SCARCE, pool_timeout=seconds) as engine:
             yield Driver(sessionmaker(engine))
 
     @contextmanager

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from riverqueue.testing.conformance import AsyncDriverConformance
 from riverqueue_sqlalchemy import AsyncDriver
-from tests.drivers.support import NOWHERE, AsyncListening
+from tests.drivers.support import NOWHERE, SCARCE, AsyncListening
 from tests.support.server import sqlalchemy_url
 
 
@@ -26,8 +26,8 @@ class _Sqlalchemy(AsyncListening, AsyncDriverConformance):
     library: str
 
     @asynccontextmanager
-    async def engine(self, url: str | None = None) -> AsyncGenerator[AsyncEngine]:
-        engine = create_async_engine(sqlalchemy_url(url or self.url, self.library))
+    async def engine(self, url: str | None = None, **settings: Any) -> AsyncGenerator[AsyncEngine]:
+        engine = create_async_engine(sqlalchemy_url(url or self.url, self.library), **settings)
         try:
             yield engine
         finally:
@@ -49,6 +49,11 @@ class _Engine(_Sqlalchemy):
     @asynccontextmanager
     async def driver(self) -> AsyncGenerator[AsyncDriver[AsyncConnection]]:
         async with self.engine() as engine:
+            yield AsyncDriver(engine)
+
+    @asynccontextmanager
+    async def scarce(self, seconds: float) -> AsyncGenerator[AsyncDriver[AsyncConnection]]:
+        async with self.engine(**SCARCE, pool_timeout=seconds) as engine:
             yield AsyncDriver(engine)
 
     @asynccontextmanager
@@ -85,6 +90,11 @@ class _Sessionmaker(_Sqlalchemy):
     @asynccontextmanager
     async def driver(self) -> AsyncGenerator[AsyncDriver[AsyncSession]]:
         async with self.engine() as engine:
+            yield AsyncDriver(async_sessionmaker(engine))
+
+    @asynccontextmanager
+    async def scarce(self, seconds: float) -> AsyncGenerator[AsyncDriver[AsyncSession]]:
+        async with self.engine(**SCARCE, pool_timeout=seconds) as engine:
             yield AsyncDriver(async_sessionmaker(engine))
 
     @asynccontextmanager

@@ -128,3 +128,21 @@ def dump(database: Database) -> str:
     )
     # PostgreSQL 18 wraps a dump in a random key.
     return "\n".join(line for line in done.stdout.splitlines() if "restrict " not in line)
+
+
+@pytest.mark.parametrize("version", [7, 8])
+def test_jobs_survive_the_way_down(default_database: Database, version: int):
+    upgrade(default_database.engine, version)
+    default_database.execute("INSERT INTO river_job (args, kind, max_attempts) VALUES ('{}', 'k', 1)")
+    downgrade(default_database.engine, 6)
+    assert default_database.execute("SELECT kind FROM river_job") == [("k",)]
+
+
+def test_queues_get_their_times_by_themselves_since_version_7(default_database: Database):
+    upgrade(default_database.engine, 6)
+    default_database.execute("INSERT INTO river_queue (name, updated_at) VALUES ('old', now())")
+    before = default_database.execute("SELECT * FROM river_queue")
+    upgrade(default_database.engine)
+    assert default_database.execute("SELECT * FROM river_queue") == before
+    default_database.execute("INSERT INTO river_queue (name) VALUES ('new')")
+    assert default_database.execute("SELECT updated_at = created_at FROM river_queue WHERE name = 'new'") == [(True,)]

@@ -84,7 +84,7 @@ class ReusedDatabase:
                 if same:
                     _truncate(connection, self._clean.used)
                 return same
-        except psycopg.OperationalError:  # there is none yet, or the test has dropped it
+        except (psycopg.OperationalError, psycopg.errors.UndefinedTable):  # the test has dropped it, or River's tables
             return False
 
 

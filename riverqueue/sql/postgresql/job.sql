@@ -110,11 +110,54 @@ FROM {schema}river_job AS river_job
 WHERE river_job.id = @id::bigint
 
 -- name: JobList
+-- The jobs of the page are put into JSON when it is known which they are: where they must be sorted, all would be.
+-- Their number is a parameter for a reason: a plan for all values would be made for a tenth of the table, which is dear,
+-- so that each list keeps being planned for its own.
 SELECT {job_columns}
-FROM {schema}river_job AS river_job
-WHERE {where}
+FROM (
+    SELECT river_job.*
+    FROM {schema}river_job AS river_job
+    WHERE {where}
+    ORDER BY {order_by}
+    LIMIT @_first::int
+) AS river_job
 ORDER BY {order_by}
-LIMIT @_first::int
+
+-- name: JobListFiltered
+-- Filters that leave few jobs are asked first. PostgreSQL takes what a filter leaves to be spread evenly: but for the
+-- OFFSET, it would go through the index of the order from its beginning, and meet the first of them after a million.
+SELECT {job_columns}
+FROM (
+    SELECT river_job.*
+    FROM (
+        SELECT river_job.*
+        FROM {schema}river_job AS river_job
+        WHERE {where}
+        OFFSET 0
+    ) AS river_job
+    ORDER BY {order_by}
+    LIMIT @_first::int
+) AS river_job
+ORDER BY {order_by}
+
+-- name: JobListByState
+-- The index has jobs in the order of their ends for each state by itself, so each is asked for a page.
+SELECT {job_columns}
+FROM (
+    SELECT river_job.*
+    FROM unnest(@_states::text[]::{schema}river_job_state[]) AS listed (state)
+    CROSS JOIN LATERAL (
+        SELECT river_job.*
+        FROM {schema}river_job AS river_job
+        WHERE river_job.state = listed.state
+            AND {where}
+        ORDER BY {order_by}
+        LIMIT @_first::int
+    ) AS river_job
+    ORDER BY {order_by}
+    LIMIT @_first::int
+) AS river_job
+ORDER BY {order_by}
 
 -- name: JobCount
 SELECT river_job.queue, river_job.state::text, count(*)
@@ -162,9 +205,14 @@ SELECT id, job FROM found WHERE NOT cancellable
 
 -- name: JobRetry
 -- Neither a running job nor one that is about to be worked is touched. What remains of a cancellation goes, or it
--- would cancel the next attempt as well.
-WITH found (id, job, running) AS (
-    SELECT {job_columns}, river_job.state = 'running'
+-- would cancel the next attempt as well. Which of them it is, is read from the row that is locked: the update's own
+-- conditions would first be asked of the row as it was before another transaction changed it, and pass it over.
+WITH found (id, job, running, retriable) AS (
+    SELECT
+        {job_columns},
+        river_job.state = 'running',
+        river_job.state <> 'running'
+            AND NOT (river_job.state = 'available' AND river_job.scheduled_at < coalesce(@now::timestamptz, now()))
     FROM {schema}river_job AS river_job
     WHERE river_job.id = @id::bigint
     FOR UPDATE
@@ -178,14 +226,12 @@ retried AS (
         metadata = metadata - 'cancel_attempted_at',
         scheduled_at = coalesce(@now::timestamptz, now())
     FROM found
-    WHERE river_job.id = found.id
-        AND river_job.state <> 'running'
-        AND NOT (river_job.state = 'available' AND river_job.scheduled_at < coalesce(@now::timestamptz, now()))
+    WHERE river_job.id = found.id AND found.retriable
     RETURNING {job_columns}, false
 )
 SELECT * FROM retried
 UNION ALL
-SELECT * FROM found WHERE NOT EXISTS (SELECT FROM retried)
+SELECT id, job, running FROM found WHERE NOT retriable
 
 -- name: JobDelete
 WITH found (id, job, running) AS (
@@ -202,7 +248,8 @@ deleted AS (
 SELECT * FROM found
 
 -- name: JobDeleteMany
--- Jobs that another transaction holds are left to it, as running ones are.
+-- Jobs that another transaction holds are left to it, as running ones are. The chosen are found again as an array: to
+-- join ten thousand, PostgreSQL would read the whole table.
 WITH chosen AS (
     SELECT river_job.id
     FROM {schema}river_job AS river_job
@@ -214,8 +261,7 @@ WITH chosen AS (
 ),
 deleted (id, job) AS (
     DELETE FROM {schema}river_job AS river_job
-    USING chosen
-    WHERE river_job.id = chosen.id
+    WHERE river_job.id = ANY(ARRAY(SELECT id FROM chosen))
     RETURNING {job_columns}
 )
 SELECT * FROM deleted ORDER BY id

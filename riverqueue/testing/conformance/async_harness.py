@@ -1,6 +1,7 @@
 """What a conformance suite must know of a driver, and the few things all its tests use."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from unittest import SkipTest
@@ -39,6 +40,10 @@ class AsyncHarness:
         """Open a driver on a database that is not there."""
         raise SkipTest("no unreachable driver is given")
 
+    def scarce(self, seconds: float) -> AbstractAsyncContextManager[AsyncDriver[Any, Any]]:
+        """Open a driver on a pool of one connection, which is waited for no longer than that."""
+        raise SkipTest(f"no driver on a pool of one connection is given, to wait {seconds} s for")
+
     def listen(self, channel: str) -> AbstractAsyncContextManager[Callable[[], Awaitable[str]]]:
         """Listen to a channel; give a function that waits for the next payload."""
         raise SkipTest(f"no listener is given for {channel}")
@@ -62,6 +67,11 @@ class AsyncHarness:
         async with self.driver() as driver, driver.begin(TransactionOptions()) as tx:
             return await fetch(driver, tx, sql, **params)
 
+    async def store(self, *rows: Mapping[str, Any], table: str = "river_job") -> None:
+        """Store rows as other clients would have left them, and commit; `sample.stored` makes them."""
+        every = f"SELECT * FROM jsonb_populate_recordset(NULL::{table}, @rows::text::jsonb)"  # noqa: S608
+        await self.read(f"INSERT INTO {table} {every}", rows=json.dumps(rows, default=str))
+
     async def kinds(self) -> list[str]:
         """Return the kinds of all committed jobs, in order of their ids."""
         return [kind for (kind,) in await self.read("SELECT kind FROM river_job ORDER BY id")]
@@ -74,13 +84,25 @@ class AsyncHarness:
 
     async def until_blocked(self) -> None:
         """Wait until some session waits for a lock of another's."""
-        blocked = "SELECT count(*), pg_sleep(0.005)::text FROM pg_stat_activity WHERE pg_blocking_pids(pid) <> '{}'"
+        await self._until("SELECT count(*) > 0 FROM pg_stat_activity WHERE pg_blocking_pids(pid) <> '{}'")
+
+    async def end_sessions(self) -> int:
+        """Have the server end all sessions, as it does when it is shut down; return how many there were."""
+        others = "datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ended = await self.read(f"SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")  # noqa: S608
+        pids = [pid for pid, _ in ended]
+        await self._until("SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = ANY(@pids::bigint[])", pids=pids)
+        return len(pids)
+
+    async def _until(self, sql: str, **params: Any) -> None:
+        """Ask until the answer is true."""
         async with self.driver() as driver:
             for _ in range(2000):
                 async with driver.begin(TransactionOptions()) as tx:
-                    if (await fetch(driver, tx, blocked))[0][0]:
+                    if (await fetch(driver, tx, sql, **params))[0][0]:
                         return
-        raise AssertionError("nobody waits for a lock")
+                    await fetch(driver, tx, "SELECT pg_sleep(0.005)::text")
+        raise AssertionError(f"it never became true: {sql}")
 
 
 async def fetch(driver: AsyncDriver[Any, Any], tx: Any, sql: str, **params: Any) -> Sequence[Row]:

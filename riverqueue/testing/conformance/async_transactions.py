@@ -1,14 +1,23 @@
 """Transactions: the driver's own, and the caller's, which are never touched."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any, get_args
 from unittest import SkipTest
 
-from riverqueue import AsyncClient, ConfigurationError, TransactionError, TransactionOptions, UnavailableError
+from riverqueue import (
+    AsyncClient,
+    ConfigurationError,
+    JobDeleteManyParams,
+    ReadOnlyError,
+    TransactionError,
+    TransactionOptions,
+    UnavailableError,
+)
 from riverqueue.driver import AsyncDriver, AsyncExecutor, IsolationLevel
 from riverqueue.testing.conformance.async_harness import AsyncHarness, fetch
 from riverqueue.testing.conformance.concurrency import together_async
 from riverqueue.testing.conformance.expect import Undo, raises
-from riverqueue.testing.conformance.sample import SORT, numbered
+from riverqueue.testing.conformance.sample import SORT, numbered, stored, stored_queue
 
 _TAKEN = "INSERT INTO river_job (args, kind, max_attempts) VALUES ('{}', 'taken', @attempts::smallint)"
 
@@ -58,6 +67,31 @@ class Transactions(AsyncHarness):
                     await AsyncClient(driver).insert(SORT, tx=tx)
             assert await self._show(driver, TransactionOptions(), "transaction_read_only") == "off"
             assert await self._show(driver, TransactionOptions(read_only=False), "transaction_read_only") == "off"
+
+    async def test_what_needs_no_writing_can_be_read_only(self) -> None:
+        await self.store(stored(1))
+        await self.store(stored_queue("one"), table="river_queue")
+        async with self._settable() as driver:
+            client = AsyncClient(driver)
+            async with driver.begin(TransactionOptions(read_only=True)) as tx:
+                assert (await client.job_list(tx=tx)).jobs == [await client.job_get(1, tx=tx)]
+                assert (await client.job_count(tx=tx)).total == 1
+                assert await client.queue_list(tx=tx) == [await client.queue_get("one", tx=tx)]
+            methods: list[Callable[[Any], Awaitable[Any]]] = [
+                lambda tx: client.insert(SORT, tx=tx),
+                lambda tx: client.job_cancel(1, tx=tx),
+                lambda tx: client.job_retry(1, tx=tx),
+                lambda tx: client.job_update(1, output=1, tx=tx),
+                lambda tx: client.job_delete(1, tx=tx),
+                lambda tx: client.job_delete_many(JobDeleteManyParams(ids=[1]), tx=tx),
+                lambda tx: client.queue_pause("one", tx=tx),
+                lambda tx: client.queue_resume("one", tx=tx),
+                lambda tx: client.queue_update("one", tx=tx),
+            ]
+            for method in methods:
+                with raises(ReadOnlyError, state="25006"):
+                    async with driver.begin(TransactionOptions(read_only=True)) as tx:
+                        await method(tx)
 
     async def test_deferrable(self) -> None:
         options = TransactionOptions("SERIALIZABLE", read_only=True, deferrable=True)
@@ -173,6 +207,19 @@ class Transactions(AsyncHarness):
             before = await self._xid(await driver.unwrap(tx))
             await AsyncClient(driver).insert(SORT, tx=tx)
             assert await self._xid(await driver.unwrap(tx)) == before
+
+    async def test_no_savepoint_is_set_that_was_not_asked_for(self) -> None:
+        written_by = "SELECT count(DISTINCT xmin::text), count(*) FROM river_job"  # a savepoint has an id of its own
+        async with self.driver() as driver, self.transaction(driver) as tx:
+            client = AsyncClient(driver)
+            job, _ = await client.insert(SORT, tx=tx)
+            await client.insert_many([SORT, numbered(1)], tx=tx)
+            await client.insert_many_fast([SORT], tx=tx)
+            await client.job_update(job.id, output=1, tx=tx)
+            await client.job_cancel(job.id, tx=tx)
+            assert [tuple(row) for row in await fetch(driver, tx, written_by)] == [(1, 4)]
+            await client.insert(SORT, tx=tx, savepoint=True)
+            assert [tuple(row) for row in await fetch(driver, tx, written_by)] == [(2, 5)]
 
     async def test_wrong_handles_are_refused(self) -> None:
         async with self.driver() as driver, self.refused(driver) as wrong:

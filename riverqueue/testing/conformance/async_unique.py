@@ -64,6 +64,18 @@ class Unique(AsyncHarness):
         assert (result.unique_skipped_as_duplicated, result.job.kind) == (True, "sort")
         assert await self.kinds() == ["sort"]
 
+    async def test_a_job_that_is_cancelled_or_deleted_gives_its_key_up(self) -> None:
+        async with self.driver() as driver, self.transaction(driver) as tx:
+            client = AsyncClient(driver)
+            first = (await client.insert(SORT, UNIQUE, tx=tx)).job
+            await client.job_cancel(first.id, tx=tx)
+            second = await client.insert(SORT, UNIQUE, tx=tx)
+            await client.job_delete(second.job.id, tx=tx)
+            third = await client.insert(SORT, UNIQUE, tx=tx)
+        assert not second.unique_skipped_as_duplicated
+        assert not third.unique_skipped_as_duplicated
+        assert first.id < second.job.id < third.job.id  # nor is an id used again
+
     async def test_a_duplicate_waits_for_the_first_to_commit(self) -> None:
         async with self.driver() as driver, self.driver() as other:
             async with self.transaction(driver) as tx:

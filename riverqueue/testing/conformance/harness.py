@@ -1,7 +1,8 @@
 # Generated from async_harness.py by tools/generate_sync.py; do not edit.
 """What a conformance suite must know of a driver, and the few things all its tests use."""
 
-from collections.abc import Callable, Generator, Sequence
+import json
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from unittest import SkipTest
@@ -40,6 +41,10 @@ class Harness:
         """Open a driver on a database that is not there."""
         raise SkipTest("no unreachable driver is given")
 
+    def scarce(self, seconds: float) -> AbstractContextManager[Driver[Any, Any]]:
+        """Open a driver on a pool of one connection, which is waited for no longer than that."""
+        raise SkipTest(f"no driver on a pool of one connection is given, to wait {seconds} s for")
+
     def listen(self, channel: str) -> AbstractContextManager[Callable[[], str]]:
         """Listen to a channel; give a function that waits for the next payload."""
         raise SkipTest(f"no listener is given for {channel}")
@@ -63,6 +68,11 @@ class Harness:
         with self.driver() as driver, driver.begin(TransactionOptions()) as tx:
             return fetch(driver, tx, sql, **params)
 
+    def store(self, *rows: Mapping[str, Any], table: str = "river_job") -> None:
+        """Store rows as other clients would have left them, and commit; `sample.stored` makes them."""
+        every = f"SELECT * FROM jsonb_populate_recordset(NULL::{table}, @rows::text::jsonb)"  # noqa: S608
+        self.read(f"INSERT INTO {table} {every}", rows=json.dumps(rows, default=str))
+
     def kinds(self) -> list[str]:
         """Return the kinds of all committed jobs, in order of their ids."""
         return [kind for (kind,) in self.read("SELECT kind FROM river_job ORDER BY id")]
@@ -75,13 +85,25 @@ class Harness:
 
     def until_blocked(self) -> None:
         """Wait until some session waits for a lock of another's."""
-        blocked = "SELECT count(*), pg_sleep(0.005)::text FROM pg_stat_activity WHERE pg_blocking_pids(pid) <> '{}'"
+        self._until("SELECT count(*) > 0 FROM pg_stat_activity WHERE pg_blocking_pids(pid) <> '{}'")
+
+    def end_sessions(self) -> int:
+        """Have the server end all sessions, as it does when it is shut down; return how many there were."""
+        others = "datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ended = self.read(f"SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")  # noqa: S608
+        pids = [pid for pid, _ in ended]
+        self._until("SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = ANY(@pids::bigint[])", pids=pids)
+        return len(pids)
+
+    def _until(self, sql: str, **params: Any) -> None:
+        """Ask until the answer is true."""
         with self.driver() as driver:
             for _ in range(2000):
                 with driver.begin(TransactionOptions()) as tx:
-                    if (fetch(driver, tx, blocked))[0][0]:
+                    if (fetch(driver, tx, sql, **params))[0][0]:
                         return
-        raise AssertionError("nobody waits for a lock")
+                    fetch(driver, tx, "SELECT pg_sleep(0.005)::text")
+        raise AssertionError(f"it never became true: {sql}")
 
 
 def fetch(driver: Driver[Any, Any], tx: Any, sql: str, **params: Any) -> Sequence[Row]:

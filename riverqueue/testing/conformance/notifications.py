@@ -1,14 +1,15 @@
 # Generated from async_notifications.py by tools/generate_sync.py; do not edit.
 """Notifications: exactly River's, and only if the transaction commits."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
-from riverqueue import Client, InsertManyParams, InsertOpts
+from riverqueue import Client, InsertManyParams, InsertOpts, JobDeleteManyParams, NotFoundError
 from riverqueue.driver import Driver
 from riverqueue.testing.conformance.expect import raises
 from riverqueue.testing.conformance.harness import Harness, fetch
-from riverqueue.testing.conformance.sample import SORT, UNIQUE, SetClock
+from riverqueue.testing.conformance.sample import SORT, UNIQUE, SetClock, stored, stored_queue
 
 #: Stands in for PostgreSQL's function, by the search_path, and keeps what it was given.
 _RECORDER = [
@@ -18,11 +19,12 @@ _RECORDER = [
     'INSERT INTO recorder.sent (channel, payload) VALUES ($1, $2)'""",
 ]
 
+_CONTROL = "public.river_control"
 _DEFAULT = ("public.river_insert", '{"queue": "default"}')
 
 
 class Notifications(Harness):
-    """Working clients are told of new jobs, in the transaction that inserts them."""
+    """Working clients are told of new jobs and of what they are to do, in the transaction that changes it."""
 
     def test_what_is_sent(self) -> None:
         self.run_sql(*_RECORDER)
@@ -75,12 +77,63 @@ class Notifications(Harness):
             client.insert(SORT, tx=tx)
             assert _sent(driver, tx) == [_DEFAULT]
 
+    def test_what_is_sent_of_a_cancelled_job(self) -> None:
+        self.run_sql(*_RECORDER)
+        self.store(stored(1), stored(2, "running", queue="other"), stored(3, "completed"), stored(4))
+        with self.driver() as driver, self.transaction(driver) as tx:
+            _record(driver, tx)
+            client = Client(driver)
+            for number in (1, 2, 3, 1):  # what is finalized is not cancelled
+                client.job_cancel(number, tx=tx)
+            with raises(NotFoundError):
+                client.job_cancel(404, tx=tx)
+            client.job_retry(1, tx=tx)
+            client.job_update(1, output=1, tx=tx)
+            client.job_delete(1, tx=tx)
+            client.job_delete_many(JobDeleteManyParams(ids=[4]), tx=tx)
+            assert _controls(driver, tx) == [
+                {"action": "cancel", "job_id": 1, "queue": "default"},
+                {"action": "cancel", "job_id": 2, "queue": "other"},
+            ]
+
+    def test_what_is_sent_of_a_queue(self) -> None:
+        self.run_sql(*_RECORDER)
+        metadata = {"z": "<it's> 5 % é", "a": [{"b": None}]}
+        self.store(stored_queue("one"), table="river_queue")
+        with self.driver() as driver, self.transaction(driver) as tx:
+            _record(driver, tx)
+            client = Client(driver)
+            for name in ("one", "*", "one"):  # even if nothing changes
+                client.queue_pause(name, tx=tx)
+            client.queue_resume("one", tx=tx)
+            client.queue_resume("*", tx=tx)
+            client.queue_update("one", tx=tx)
+            client.queue_update("one", metadata=metadata, tx=tx)
+            for method in (client.queue_pause, client.queue_resume):
+                with raises(NotFoundError):
+                    method("none", tx=tx)
+            with raises(NotFoundError):
+                client.queue_update("none", metadata=metadata, tx=tx)
+            assert _controls(driver, tx) == [
+                {"action": "pause", "queue": "one"},
+                {"action": "pause", "queue": "*"},
+                {"action": "pause", "queue": "one"},
+                {"action": "resume", "queue": "one"},
+                {"action": "resume", "queue": "*"},
+                {"action": "metadata_changed", "metadata": metadata, "queue": "one"},
+            ]
+
     def test_another_schemas_channel(self) -> None:
         self.run_sql("ALTER SCHEMA public RENAME TO jobs", "CREATE SCHEMA public", *_RECORDER)
         with self.driver() as driver, self.transaction(driver) as tx:
             _record(driver, tx)
-            Client(driver, schema="jobs").insert(SORT, tx=tx)
-            assert _sent(driver, tx) == [("jobs.river_insert", '{"queue": "default"}')]
+            client = Client(driver, schema="jobs")
+            job, _ = client.insert(SORT, tx=tx)
+            client.job_cancel(job.id, tx=tx)
+            client.queue_pause("*", tx=tx)
+            sent = _sent(driver, tx)
+        assert sent[0] == ("jobs.river_insert", '{"queue": "default"}')
+        assert [channel for channel, _ in sent[1:]] == ["jobs.river_control"] * 2
 
     def test_delivery_is_on_commit(self) -> None:
         with self.driver() as driver, self.listen("public.river_insert") as next_payload:
@@ -95,6 +148,24 @@ class Notifications(Harness):
             received = [next_payload() for _ in range(3)]
         assert received == ["before the commit", '{"queue": "first"}', '{"queue": "second"}']
 
+    def test_control_is_delivered_on_commit(self) -> None:
+        self.store(stored(1, "running"), stored(2, "running"))
+        with self.driver() as driver, self.listen(_CONTROL) as next_payload:
+            client = Client(driver)
+            with self.undone(driver) as tx:
+                client.job_cancel(1, tx=tx)
+                client.queue_pause("*", tx=tx)
+            with self.transaction(driver) as tx:
+                client.job_cancel(2, tx=tx)
+                client.queue_resume("*", tx=tx)
+                self.run_sql(f"SELECT pg_notify('{_CONTROL}', '\"before the commit\"')")
+            received = [json.loads(next_payload()) for _ in range(3)]
+        assert received == [
+            "before the commit",
+            {"action": "cancel", "job_id": 2, "queue": "default"},
+            {"action": "resume", "queue": "*"},
+        ]
+
 
 def _record(driver: Driver[Any, Any], tx: Any) -> None:
     path = "public, recorder, pg_catalog"
@@ -104,3 +175,10 @@ def _record(driver: Driver[Any, Any], tx: Any) -> None:
 def _sent(driver: Driver[Any, Any], tx: Any) -> list[tuple[str, str]]:
     rows = fetch(driver, tx, "SELECT channel, payload FROM recorder.sent ORDER BY id")
     return [(channel, payload) for channel, payload in rows]
+
+
+def _controls(driver: Driver[Any, Any], tx: Any) -> list[dict[str, Any]]:
+    """Return what was sent on the control channel; nothing was on another."""
+    sent = _sent(driver, tx)
+    assert {channel for channel, _ in sent} == {_CONTROL}
+    return [json.loads(payload) for _, payload in sent]

@@ -1,11 +1,14 @@
 # Generated from async_servers.py by tools/generate_sync.py; do not edit.
 """Servers: what they refuse, what they lack, and what is done about it."""
 
-from riverqueue import Client, InsertManyParams, InsertOpts, SchemaError
+from collections.abc import Callable
+from typing import Any
+
+from riverqueue import Client, InsertManyParams, InsertOpts, JobDeleteManyParams, SchemaError
 from riverqueue.testing.conformance.concurrency import finished, start
 from riverqueue.testing.conformance.expect import raises
 from riverqueue.testing.conformance.harness import Harness, fetch
-from riverqueue.testing.conformance.sample import SORT, UNIQUE, numbered
+from riverqueue.testing.conformance.sample import SORT, UNIQUE, numbered, stored, stored_queue
 
 _YUGABYTE = [
     "CREATE SCHEMA yugabyte",
@@ -14,6 +17,9 @@ _YUGABYTE = [
     """CREATE FUNCTION yugabyte.pg_notify(text, text) RETURNS void LANGUAGE plpgsql AS
     $$ BEGIN RAISE feature_not_supported; END $$""",
 ]
+
+_JOB_IN_STATE = """INSERT INTO river_job (args, kind, max_attempts, state, finalized_at)
+VALUES ('{{}}', 'kind', 1, '{}', {})"""
 
 _PATH = "SELECT set_config('search_path', @path::text, true)"
 
@@ -45,6 +51,47 @@ class Servers(Harness):
         assert type(caught.value).__module__ == type(own.value).__module__
         assert caught.value.__notes__ == ["while River ran JobInsertMany"]
         assert "no_sort" in str(caught.value)
+
+    def test_errors_of_methods_pass_through(self) -> None:
+        self.store(stored(1), stored(2, "completed", unique_key="\\x01", unique_states="00000001"))
+        self.store(stored(3, unique_key="\\x01", unique_states="00000001"))
+        self.store(stored_queue("one"), table="river_queue")
+        self.run_sql(
+            "ALTER TABLE river_job ADD CONSTRAINT no_cancel CHECK (state <> 'cancelled')",
+            "ALTER TABLE river_queue ADD CONSTRAINT no_pause CHECK (paused_at IS NULL)",
+            "CREATE TABLE held (id bigint REFERENCES river_job)",
+            "INSERT INTO held VALUES (1)",
+        )
+        with self.driver() as driver:
+            client = Client(driver)
+            methods: list[tuple[str, str, Callable[[Any], Any]]] = [
+                ("23514", "JobCancel", lambda tx: client.job_cancel(1, tx=tx)),
+                ("23505", "JobRetry", lambda tx: client.job_retry(2, tx=tx)),  # another has its key by now
+                ("23503", "JobDelete", lambda tx: client.job_delete(1, tx=tx)),
+                ("23503", "JobDeleteMany", lambda tx: client.job_delete_many(JobDeleteManyParams(ids=[1]), tx=tx)),
+                ("23514", "QueuePause", lambda tx: client.queue_pause("*", tx=tx)),
+            ]
+            for state, name, method in methods:
+                with raises(state=state) as caught:
+                    with self.transaction(driver) as tx:
+                        method(tx)
+                assert caught.value.__notes__ == [f"while River ran {name}"]
+                assert not type(caught.value).__module__.startswith("riverqueue")
+        assert self.kinds() == ["stored"] * 3
+
+    def test_a_job_is_finalized_exactly_if_it_says_when(self) -> None:
+        finalized = {"cancelled", "completed", "discarded"}
+        others = {"available", "pending", "retryable", "running", "scheduled"}
+        with self.driver() as driver, self.transaction(driver) as tx:
+            executor = driver.unwrap(tx)
+            for right, wrong, states in (("now()", "NULL", finalized), ("NULL", "now()", others)):
+                for state in states:
+                    fetch(driver, tx, _JOB_IN_STATE.format(state, right))
+                    with raises(state="23514") as caught:
+                        with executor.savepoint():
+                            fetch(driver, tx, _JOB_IN_STATE.format(state, wrong))
+                    assert "finalized_or_finalized_at_null" in str(caught.value)
+        assert self.kinds() == ["kind"] * 8
 
     def test_missing_tables(self) -> None:
         with self.driver() as driver:
@@ -100,6 +147,20 @@ class Servers(Harness):
         assert [result.unique_skipped_as_duplicated for result in first] == [False, False, True]
         assert [result.unique_skipped_as_duplicated for result in again] == [True, True, True]
         assert [result.job for result in again] == [result.job for result in first]
+
+    def test_methods_on_a_server_without_notifications(self) -> None:
+        self.run_sql(*_YUGABYTE)
+        self.store(stored(1, "running"))
+        self.store(stored_queue("one"), table="river_queue")
+        with self.driver() as driver, self.transaction(driver) as tx:
+            client = Client(driver)
+            fetch(driver, tx, _PATH, path="yugabyte, pg_catalog, public")
+            assert "cancel_attempted_at" in (client.job_cancel(1, tx=tx)).metadata
+            client.queue_pause("one", tx=tx)
+            assert (client.queue_get("one", tx=tx)).paused_at is not None
+            client.queue_resume("*", tx=tx)
+            updated = client.queue_update("one", metadata={"a": 1}, tx=tx)
+        assert (updated.paused_at, updated.metadata) == (None, {"a": 1})
 
     def test_a_server_with_them_leaves_no_trace(self) -> None:
         with self.driver() as driver, self.transaction(driver) as tx:

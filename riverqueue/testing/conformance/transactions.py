@@ -1,15 +1,24 @@
 # Generated from async_transactions.py by tools/generate_sync.py; do not edit.
 """Transactions: the driver's own, and the caller's, which are never touched."""
 
+from collections.abc import Callable
 from typing import Any, get_args
 from unittest import SkipTest
 
-from riverqueue import Client, ConfigurationError, TransactionError, TransactionOptions, UnavailableError
+from riverqueue import (
+    Client,
+    ConfigurationError,
+    JobDeleteManyParams,
+    ReadOnlyError,
+    TransactionError,
+    TransactionOptions,
+    UnavailableError,
+)
 from riverqueue.driver import Driver, Executor, IsolationLevel
 from riverqueue.testing.conformance.concurrency import together
 from riverqueue.testing.conformance.expect import Undo, raises
 from riverqueue.testing.conformance.harness import Harness, fetch
-from riverqueue.testing.conformance.sample import SORT, numbered
+from riverqueue.testing.conformance.sample import SORT, numbered, stored, stored_queue
 
 _TAKEN = "INSERT INTO river_job (args, kind, max_attempts) VALUES ('{}', 'taken', @attempts::smallint)"
 
@@ -59,6 +68,31 @@ class Transactions(Harness):
                     Client(driver).insert(SORT, tx=tx)
             assert self._show(driver, TransactionOptions(), "transaction_read_only") == "off"
             assert self._show(driver, TransactionOptions(read_only=False), "transaction_read_only") == "off"
+
+    def test_what_needs_no_writing_can_be_read_only(self) -> None:
+        self.store(stored(1))
+        self.store(stored_queue("one"), table="river_queue")
+        with self._settable() as driver:
+            client = Client(driver)
+            with driver.begin(TransactionOptions(read_only=True)) as tx:
+                assert (client.job_list(tx=tx)).jobs == [client.job_get(1, tx=tx)]
+                assert (client.job_count(tx=tx)).total == 1
+                assert client.queue_list(tx=tx) == [client.queue_get("one", tx=tx)]
+            methods: list[Callable[[Any], Any]] = [
+                lambda tx: client.insert(SORT, tx=tx),
+                lambda tx: client.job_cancel(1, tx=tx),
+                lambda tx: client.job_retry(1, tx=tx),
+                lambda tx: client.job_update(1, output=1, tx=tx),
+                lambda tx: client.job_delete(1, tx=tx),
+                lambda tx: client.job_delete_many(JobDeleteManyParams(ids=[1]), tx=tx),
+                lambda tx: client.queue_pause("one", tx=tx),
+                lambda tx: client.queue_resume("one", tx=tx),
+                lambda tx: client.queue_update("one", tx=tx),
+            ]
+            for method in methods:
+                with raises(ReadOnlyError, state="25006"):
+                    with driver.begin(TransactionOptions(read_only=True)) as tx:
+                        method(tx)
 
     def test_deferrable(self) -> None:
         options = TransactionOptions("SERIALIZABLE", read_only=True, deferrable=True)
@@ -174,6 +208,19 @@ class Transactions(Harness):
             before = self._xid(driver.unwrap(tx))
             Client(driver).insert(SORT, tx=tx)
             assert self._xid(driver.unwrap(tx)) == before
+
+    def test_no_savepoint_is_set_that_was_not_asked_for(self) -> None:
+        written_by = "SELECT count(DISTINCT xmin::text), count(*) FROM river_job"  # a savepoint has an id of its own
+        with self.driver() as driver, self.transaction(driver) as tx:
+            client = Client(driver)
+            job, _ = client.insert(SORT, tx=tx)
+            client.insert_many([SORT, numbered(1)], tx=tx)
+            client.insert_many_fast([SORT], tx=tx)
+            client.job_update(job.id, output=1, tx=tx)
+            client.job_cancel(job.id, tx=tx)
+            assert [tuple(row) for row in fetch(driver, tx, written_by)] == [(1, 4)]
+            client.insert(SORT, tx=tx, savepoint=True)
+            assert [tuple(row) for row in fetch(driver, tx, written_by)] == [(2, 5)]
 
     def test_wrong_handles_are_refused(self) -> None:
         with self.driver() as driver, self.refused(driver) as wrong:

@@ -65,6 +65,18 @@ class Unique(Harness):
         assert (result.unique_skipped_as_duplicated, result.job.kind) == (True, "sort")
         assert self.kinds() == ["sort"]
 
+    def test_a_job_that_is_cancelled_or_deleted_gives_its_key_up(self) -> None:
+        with self.driver() as driver, self.transaction(driver) as tx:
+            client = Client(driver)
+            first = (client.insert(SORT, UNIQUE, tx=tx)).job
+            client.job_cancel(first.id, tx=tx)
+            second = client.insert(SORT, UNIQUE, tx=tx)
+            client.job_delete(second.job.id, tx=tx)
+            third = client.insert(SORT, UNIQUE, tx=tx)
+        assert not second.unique_skipped_as_duplicated
+        assert not third.unique_skipped_as_duplicated
+        assert first.id < second.job.id < third.job.id  # nor is an id used again
+
     def test_a_duplicate_waits_for_the_first_to_commit(self) -> None:
         with self.driver() as driver, self.driver() as other:
             with self.transaction(driver) as tx:
