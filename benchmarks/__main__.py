@@ -12,7 +12,18 @@ from benchmarks import imports, report, round_trips, rounds, server
 from benchmarks.contestants import taking_part
 from benchmarks.samples import Samples
 
-_MODES = ("insert", "insert-tx", "insert-many", "insert-many-fast", "import", "all")
+_MODES = (
+    "insert",
+    "insert-tx",
+    "insert-many",
+    "insert-many-fast",
+    "job-get",
+    "job-list",
+    "job-delete-many",
+    "import",
+    "all",
+)
+_ROUND_TRIPS = {"insert", "job-get", "job-delete-many"}
 
 
 def main() -> None:
@@ -24,7 +35,7 @@ def main() -> None:
             machine += "; " + server.description(server_url)
             print(machine)
             with server.database(server_url) as url:
-                for samples in _inserts(options, url):
+                for samples in _works(options, url):
                     report.show(samples)
                     found.append(samples)
     if options.mode in {"import", "all"}:
@@ -47,17 +58,17 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _inserts(options: argparse.Namespace, url: str) -> Iterator[Samples]:
+def _works(options: argparse.Namespace, url: str) -> Iterator[Samples]:
     for work in rounds.WORKS:
         if options.mode not in {work.mode, "all"}:
             continue
         if options.quick:
             work = replace(work, count=max(work.count // 10, work.batch))
         samples = rounds.measure(work, url, options.rounds)
-        if work.mode == "insert":
-            for contestant in taking_part("insert"):
+        if work.mode in _ROUND_TRIPS:
+            for contestant in taking_part(work.mode):
                 if contestant.name in samples.values:
-                    samples.round_trips[contestant.name] = round_trips.of_one_insert(contestant, url)
+                    samples.round_trips[contestant.name] = round_trips.of_one_call(contestant, work, url)
         yield samples
 
 

@@ -1,4 +1,4 @@
-"""Who takes part, and the command that makes each one insert."""
+"""Who takes part, and the command that makes each one work."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,8 +9,10 @@ RUNNERS = Path(__file__).parent / "runners"
 
 Environment = Literal["ours", "peers", "go"]
 
-_ALL = ("insert", "insert-tx", "insert-many", "insert-many-fast")
+_INSERTS = ("insert", "insert-tx", "insert-many", "insert-many-fast")
 _WITH_ROWS = ("insert", "insert-tx", "insert-many")
+_JOBS = ("job-get", "job-list", "job-delete-many")
+_ALL = _INSERTS + _JOBS
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,20 @@ class Contestant:
 
 OURS = "riverqueue, psycopg"
 RAW = "raw psycopg"
+POOLED = "raw psycopg, pooled"
 GO = "River for Go"
 SESSION = "riverqueue, SQLAlchemy on "
 EXISTING = "existing package, "
 
 CONTESTANTS = (
-    Contestant(RAW, "ours", "raw_psycopg.py"),
+    Contestant(RAW, "ours", "raw_psycopg.py", modes=_INSERTS),
+    Contestant(POOLED, "ours", "raw_psycopg_jobs.py", modes=_JOBS),
     Contestant(OURS, "ours", "ours_psycopg.py"),
+    Contestant("riverqueue, psycopg, all looked at", "ours", "ours_psycopg.py", "looking", ("job-get", "job-list")),
+    Contestant("raw psycopg, our expressions", "ours", "raw_psycopg_jobs.py", "expressions", _JOBS),
+    Contestant("raw psycopg, held connection", "ours", "raw_psycopg_jobs.py", "held", _JOBS),
     Contestant(GO, "go"),
-    Contestant("raw asyncpg", "ours", "raw_asyncpg.py"),
+    Contestant("raw asyncpg", "ours", "raw_asyncpg.py", modes=_INSERTS),
     Contestant("riverqueue, psycopg async", "ours", "ours_psycopg.py", "async"),
     *[
         Contestant(SESSION + library, "ours", "ours_sqlalchemy.py", library)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.contestants import EXISTING, GO, OURS, RAW, SESSION
+from benchmarks.contestants import EXISTING, GO, OURS, POOLED, RAW, SESSION
 
 Unit = Literal["µs", "jobs/s", "ms"]
 
@@ -40,6 +40,9 @@ GOALS: dict[str, tuple[Goal, ...]] = {
     ),
     "insert-many": (Goal(OURS, RAW, 1.0), Goal(OURS, GO, 0.8), Goal(OURS, EXISTING + "psycopg", 3.0)),
     "insert-many-fast": (Goal(OURS, RAW, 0.95), Goal(OURS, GO, 1.0)),
+    "job-get": (Goal(OURS, POOLED, 1.2),),
+    "job-list": (Goal(OURS, POOLED, 1.3),),
+    "job-delete-many": (Goal(OURS, POOLED, 1.3),),
     "import": (
         Goal("psycopg + riverqueue", "psycopg", 1.3),
         Goal("SQLAlchemy + riverqueue", "SQLAlchemy", 1.3),

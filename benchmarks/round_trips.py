@@ -1,4 +1,4 @@
-"""Counts the round trips of one insert, whoever sends it: a proxy reads what the server answers.
+"""Counts the round trips of one call, whoever makes it: a proxy reads what the server answers.
 
 The server says ReadyForQuery once for each Sync or Query it was sent, which is when a client has waited.
 """
@@ -7,6 +7,7 @@ import asyncio
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 
@@ -14,8 +15,10 @@ import sqlalchemy
 
 from benchmarks.contestants import Contestant
 from benchmarks.rounds import Work, run
+from benchmarks.server import fill
 
 _CALLS = (100, 200)
+_ROWS = 3_000  # enough for all calls to have jobs
 
 
 class Proxy:
@@ -99,12 +102,14 @@ def proxy(url: str) -> Iterator[Proxy]:
             made.stop()
 
 
-def of_one_insert(contestant: Contestant, url: str) -> float:
-    """Count the round trips of one insert: by the difference of two runs, so that the first ones do not count."""
+def of_one_call(contestant: Contestant, work: Work, url: str) -> float:
+    """Count the round trips of one call: by the difference of two runs, so that the first ones do not count."""
     counted = []
+    batch = min(work.batch, 10)
     for calls in _CALLS:
+        fill(url, _ROWS)
         with proxy(url) as counting:
-            run(contestant, Work("", "insert", calls), counting.url)
+            run(contestant, replace(work, count=calls * batch, batch=batch), counting.url)
         counted.append(counting.ready)
     few, many = _CALLS
     return (counted[1] - counted[0]) / ((many - few) * 1.1)  # the warm-up is another tenth

@@ -9,8 +9,9 @@ from typing import Any
 
 from benchmarks import environments
 from benchmarks.contestants import Contestant, taking_part
+from benchmarks.goals import Unit
 from benchmarks.samples import Samples
-from benchmarks.server import truncate
+from benchmarks.server import fill
 
 
 @dataclass(frozen=True)
@@ -22,33 +23,45 @@ class Work:
         mode: What is called.
         count: Jobs of one round.
         batch: Jobs of one call, where a call takes several.
+        unit: What is measured: of one call the time, or of all the jobs of a second.
+        rows: Jobs that are there before.
     """
 
     title: str
     mode: str
     count: int
     batch: int = 1
+    unit: Unit = "jobs/s"
+    rows: int = 0
+
+    def value(self, result: dict[str, Any]) -> float:
+        """Take what is measured from a contestant's result."""
+        if self.unit == "jobs/s":
+            return float(result["jobs_per_second"])
+        return float(result["p50_us"]) / (1000 if self.unit == "ms" else 1)
 
 
 WORKS = (
-    Work("insert: one job, a transaction of its own", "insert", 1_000),
+    Work("insert: one job, a transaction of its own", "insert", 1_000, unit="µs"),
     Work("insert in the caller's transaction, 100 jobs each", "insert-tx", 3_000),
     Work("insert_many of 1,000, rows returned", "insert-many", 20_000, 1_000),
     Work("insert_many of 10,000, rows returned", "insert-many", 40_000, 10_000),
     Work("insert_many_fast of 10,000", "insert-many-fast", 60_000, 10_000),
+    Work("job_get", "job-get", 5_000, unit="µs", rows=10_000),
+    Work("job_list of 10,000", "job-list", 100_000, 10_000, unit="ms", rows=20_000),
+    Work("job_delete_many of 10,000, rows returned", "job-delete-many", 50_000, 10_000, unit="ms", rows=60_000),
 )
 
 
 def measure(work: Work, url: str, rounds: int) -> Samples:
     """Let every contestant do the work once in each round."""
-    samples = Samples(work.title, work.mode, "µs" if work.mode == "insert" else "jobs/s")
+    samples = Samples(work.title, work.mode, work.unit)
     present = [contestant for contestant in taking_part(work.mode) if _is_present(contestant)]
     for number in range(1, rounds + 1):
         for contestant in present:
             print(f"{work.title}: round {number} of {rounds}, {contestant.name}", file=sys.stderr)
-            truncate(url)
-            result = run(contestant, work, url)
-            samples.add(contestant.name, result["p50_us" if work.mode == "insert" else "jobs_per_second"])
+            fill(url, work.rows)
+            samples.add(contestant.name, work.value(run(contestant, work, url)))
     return samples
 
 

@@ -1,4 +1,7 @@
-"""Ours on psycopg: as a user would set it up, from a connection string; variant ``sync`` or ``async``."""
+"""Ours on psycopg: as a user would set it up, from a connection string.
+
+Variant ``async`` is on an event loop; with ``looking``, all that a job has is looked at, which decodes it.
+"""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -8,6 +11,9 @@ import stopwatch
 
 import riverqueue
 import riverqueue_psycopg
+from riverqueue import JobDeleteManyParams, JobListParams, JobRow
+
+_FIELDS = [name for name, kind in vars(JobRow).items() if isinstance(kind, property)]
 
 
 class Ours:
@@ -31,6 +37,28 @@ class Ours:
     def insert_many_fast(self, jobs: list[stopwatch.BenchArgs]) -> None:
         self.client.insert_many_fast(jobs)
 
+    def job_get(self, ids: list[int]) -> None:
+        self.client.job_get(ids[0])
+
+    def job_list(self, ids: list[int]) -> list[JobRow]:
+        return self.client.job_list(JobListParams(first=len(ids))).jobs
+
+    def job_delete_many(self, ids: list[int]) -> list[JobRow]:
+        return self.client.job_delete_many(JobDeleteManyParams(states=["completed"], first=len(ids)))
+
+
+class OursLooking(Ours):
+    """The same, and then all is decoded."""
+
+    def job_get(self, ids: list[int]) -> None:
+        _look_at(self.client.job_get(ids[0]))
+
+    def job_list(self, ids: list[int]) -> list[JobRow]:
+        jobs = super().job_list(ids)
+        for job in jobs:
+            _look_at(job)
+        return jobs
+
 
 class OursAsync:
     """The same on an event loop."""
@@ -53,11 +81,26 @@ class OursAsync:
     async def insert_many_fast(self, jobs: list[stopwatch.BenchArgs]) -> None:
         await self.client.insert_many_fast(jobs)
 
+    async def job_get(self, ids: list[int]) -> None:
+        await self.client.job_get(ids[0])
+
+    async def job_list(self, ids: list[int]) -> list[JobRow]:
+        return (await self.client.job_list(JobListParams(first=len(ids)))).jobs
+
+    async def job_delete_many(self, ids: list[int]) -> list[JobRow]:
+        return await self.client.job_delete_many(JobDeleteManyParams(states=["completed"], first=len(ids)))
+
+
+def _look_at(job: JobRow) -> None:
+    for name in _FIELDS:
+        getattr(job, name)
+
 
 @contextmanager
 def opened(plan: stopwatch.Plan) -> Iterator[Ours]:
     with riverqueue_psycopg.Driver(plan.database_url) as driver, psycopg.connect(plan.database_url) as connection:
-        yield Ours(riverqueue.Client(driver), connection)
+        contestant = OursLooking if plan.variant == "looking" else Ours
+        yield contestant(riverqueue.Client(driver), connection)
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 import riverqueue
 import riverqueue_sqlalchemy
+from riverqueue import JobDeleteManyParams, JobListParams, JobRow
 
 
 class Ours:
@@ -33,6 +34,15 @@ class Ours:
     def insert_many_fast(self, jobs: list[stopwatch.BenchArgs]) -> None:
         self.client.insert_many_fast(jobs)
 
+    def job_get(self, ids: list[int]) -> None:
+        self.client.job_get(ids[0])
+
+    def job_list(self, ids: list[int]) -> list[JobRow]:
+        return self.client.job_list(JobListParams(first=len(ids))).jobs
+
+    def job_delete_many(self, ids: list[int]) -> list[JobRow]:
+        return self.client.job_delete_many(JobDeleteManyParams(states=["completed"], first=len(ids)))
+
 
 class OursAsync:
     """The same on an event loop."""
@@ -54,6 +64,15 @@ class OursAsync:
 
     async def insert_many_fast(self, jobs: list[stopwatch.BenchArgs]) -> None:
         await self.client.insert_many_fast(jobs)
+
+    async def job_get(self, ids: list[int]) -> None:
+        await self.client.job_get(ids[0])
+
+    async def job_list(self, ids: list[int]) -> list[JobRow]:
+        return (await self.client.job_list(JobListParams(first=len(ids)))).jobs
+
+    async def job_delete_many(self, ids: list[int]) -> list[JobRow]:
+        return await self.client.job_delete_many(JobDeleteManyParams(states=["completed"], first=len(ids)))
 
 
 @contextmanager

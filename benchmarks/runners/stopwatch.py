@@ -1,7 +1,7 @@
 """The command line of every contestant, and the loop that times its calls.
 
 The same as that of the Go peer (``river-peer bench``), so that all are run alike: a mode, a count, a batch and
-a URL go in; one line of JSON comes out. A tenth of the count is inserted first and not counted. This file
+a URL go in; one line of JSON comes out. A tenth of the count is done first and not counted. This file
 imports nothing but the standard library, because it also runs in the peers' own environments.
 """
 
@@ -29,7 +29,7 @@ class BenchArgs:
 
 @dataclass
 class Plan:
-    """What to insert, and by which method of the contestant."""
+    """What to do, and by which method of the contestant."""
 
     mode: str
     count: int
@@ -43,9 +43,15 @@ class Plan:
         return self.mode.replace("-", "_")
 
     def batches(self, count: int) -> Iterator[range]:
-        size = {"insert": 1, "insert-tx": JOBS_PER_TX}.get(self.mode, self.batch)
+        size = {"insert": 1, "insert-tx": JOBS_PER_TX, "job-get": 1}.get(self.mode, self.batch)
         for start in range(0, count, size):
             yield range(start, min(start + size, count))
+
+    def jobs(self, batch: range) -> list[Any]:
+        """Return what one call is given: args to insert, or identities of jobs that are there."""
+        if self.mode.startswith("job-"):
+            return [num + 1 for num in batch]
+        return [self.args_type(num) for num in batch]
 
     @property
     def warm_up(self) -> int:
@@ -72,18 +78,19 @@ def run(plan: Plan, opened: AbstractContextManager[Any]) -> None:
     """Time a contestant whose methods are functions."""
     with opened as contestant:
         method = getattr(contestant, plan.method)
-        _insert(plan, method, plan.warm_up)
+        _call(plan, method, plan.warm_up)
         began = time.perf_counter()
-        calls = _insert(plan, method, plan.count)
+        calls = _call(plan, method, plan.count)
         plan.print_result(calls, time.perf_counter() - began)
 
 
-def _insert(plan: Plan, method: Callable[[list[Any]], Any], count: int) -> list[float]:
+def _call(plan: Plan, method: Callable[[list[Any]], Any], count: int) -> list[float]:
     calls = []
     for batch in plan.batches(count):
         began = time.perf_counter()
-        method([plan.args_type(num) for num in batch])
+        found = method(plan.jobs(batch))
         calls.append(time.perf_counter() - began)
+        _check(found, batch)
     return calls
 
 
@@ -95,16 +102,23 @@ def run_async(plan: Plan, opened: AbstractAsyncContextManager[Any]) -> None:
 async def _run_async(plan: Plan, opened: AbstractAsyncContextManager[Any]) -> None:
     async with opened as contestant:
         method = getattr(contestant, plan.method)
-        await _insert_async(plan, method, plan.warm_up)
+        await _call_async(plan, method, plan.warm_up)
         began = time.perf_counter()
-        calls = await _insert_async(plan, method, plan.count)
+        calls = await _call_async(plan, method, plan.count)
         plan.print_result(calls, time.perf_counter() - began)
 
 
-async def _insert_async(plan: Plan, method: Callable[[list[Any]], Any], count: int) -> list[float]:
+async def _call_async(plan: Plan, method: Callable[[list[Any]], Any], count: int) -> list[float]:
     calls = []
     for batch in plan.batches(count):
         began = time.perf_counter()
-        await method([plan.args_type(num) for num in batch])
+        found = await method(plan.jobs(batch))
         calls.append(time.perf_counter() - began)
+        _check(found, batch)
     return calls
+
+
+def _check(found: list[Any] | None, batch: range) -> None:
+    """See that a call found, if it says, as many jobs as it was to."""
+    if found is not None and len(found) != len(batch):
+        raise RuntimeError(f"{len(found)} jobs instead of {len(batch)}")

@@ -75,7 +75,7 @@ class Jobs(Base[TxT, BeginT]):
     def job_count(self, *, queues: Sequence[str] | None = None, tx: TxT | None = None) -> JobCounts:
         """Count jobs by queue and state.
 
-        Reads all of the queues' jobs in an index: with millions of them it takes seconds.
+        Reads all of the queues' jobs, or the whole table: with millions of them it takes seconds.
 
         Parameters:
             queues: Only of these queues; default: of all.

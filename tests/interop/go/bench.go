@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 )
 
 // jobsPerTx is how many jobs insert-tx inserts, one call each, in one transaction.
@@ -38,7 +40,7 @@ type benchResult struct {
 	P99           float64   `json:"p99_us"`
 }
 
-// bencher inserts jobs and notes how long each call to River took.
+// bencher inserts jobs, or looks after them, and notes how long each call to River took.
 type bencher struct {
 	batch  int
 	calls  []time.Duration
@@ -52,16 +54,19 @@ var benchModes = map[string]func(b *bencher, ctx context.Context, count int) err
 	"insert-many":      (*bencher).insertMany,
 	"insert-many-fast": (*bencher).insertManyFast,
 	"insert-tx":        (*bencher).insertTx,
+	"job-delete-many":  (*bencher).jobDeleteMany,
+	"job-get":          (*bencher).jobGet,
+	"job-list":         (*bencher).jobList,
 }
 
 func runBench(ctx context.Context, args []string) error {
 	if len(args) == 0 || benchModes[args[0]] == nil {
-		return usageError("the mode is one of insert, insert-tx, insert-many and insert-many-fast, before any flag")
+		return usageError("the mode comes before any flag and is one of " + strings.Join(slices.Sorted(maps.Keys(benchModes)), ", "))
 	}
 	mode := args[0]
 	flags := newDatabaseFlags("bench " + mode)
 	var (
-		batch  = flags.Int("batch", 1000, "jobs of one call of insert-many and insert-many-fast")
+		batch  = flags.Int("batch", 1000, "jobs of one call, where a call takes several")
 		count  = flags.Int("count", 10_000, "jobs of one round")
 		rounds = flags.Int("rounds", 1, "rounds measured")
 	)
@@ -89,7 +94,7 @@ func runBench(ctx context.Context, args []string) error {
 	bench.calls = nil
 
 	result := benchResult{Mode: mode, Jobs: *count, Rounds: *rounds, Batch: 1}
-	if strings.HasPrefix(mode, "insert-many") {
+	if strings.Contains(mode, "many") || mode == "job-list" {
 		result.Batch = *batch
 	}
 	for range *rounds {
@@ -168,6 +173,57 @@ func (b *bencher) batches(count int, insert func([]river.InsertManyParams) error
 				params[i].Args = b.args()
 			}
 			return insert(params)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// jobGet reads jobs that are there, whose identities begin with 1.
+func (b *bencher) jobGet(ctx context.Context, count int) error {
+	for id := range int64(count) {
+		if err := b.timed(func() error {
+			_, err := b.client.JobGet(ctx, id+1)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bencher) jobList(ctx context.Context, count int) error {
+	return b.pages(count, func(size int) (int, error) {
+		result, err := b.client.JobList(ctx, river.NewJobListParams().First(size))
+		if err != nil {
+			return 0, err
+		}
+		return len(result.Jobs), nil
+	})
+}
+
+func (b *bencher) jobDeleteMany(ctx context.Context, count int) error {
+	return b.pages(count, func(size int) (int, error) {
+		params := river.NewJobDeleteManyParams().States(rivertype.JobStateCompleted).First(size)
+		result, err := b.client.JobDeleteMany(ctx, params)
+		if err != nil {
+			return 0, err
+		}
+		return len(result.Jobs), nil
+	})
+}
+
+func (b *bencher) pages(count int, call func(size int) (int, error)) error {
+	for done := 0; done < count; done += b.batch {
+		err := b.timed(func() error {
+			size := min(b.batch, count-done)
+			found, err := call(size)
+			if err == nil && found != size {
+				err = fmt.Errorf("%d jobs instead of %d", found, size)
+			}
+			return err
 		})
 		if err != nil {
 			return err
