@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
 
@@ -107,6 +108,20 @@ def time_from_json(text: str) -> datetime:
     return time if time.tzinfo is UTC else time.astimezone(UTC)
 
 
+def _decoded(text: str) -> list[Any]:
+    try:
+        return json.loads(text)  # type: ignore[no-any-return]
+    except ValueError:  # an integer of more digits than Python reads
+        return json.loads(text, parse_int=_integer)  # type: ignore[no-any-return]
+
+
+def _integer(digits: str) -> int | Decimal:
+    try:
+        return int(digits)
+    except ValueError:
+        return Decimal(digits)
+
+
 def _optional_time(text: str | None) -> datetime | None:
     return None if text is None else time_from_json(text)
 
@@ -129,8 +144,7 @@ class JobRow:
 
     def _values(self) -> list[Any]:
         if self._decoded is None:
-            decoded: list[Any] = json.loads(self._text)
-            self._decoded = decoded
+            decoded = self._decoded = _decoded(self._text)
             return decoded
         return self._decoded
 

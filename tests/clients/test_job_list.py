@@ -83,3 +83,12 @@ def test_after_a_job_and_after_its_cursor_are_the_same(client, params):
         assert pages[0] == pages[1] == pages[2]
     else:
         assert first.jobs == []
+
+
+def test_numbers_of_any_size_are_read(client, database_url):
+    digits = "1" * 5000
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE river_job SET args = %s::jsonb WHERE id = 1", [f'{{"n": {digits}, "m": 12}}'])
+    job = client.job_get(1)
+    assert job.kind == "sort"
+    assert (str(job.args["n"]), job.args["m"]) == (digits, 12)

@@ -107,7 +107,8 @@ class Adapter:
         """Ask without waiting; `receive` must follow before the next request."""
         self._last_id += 1
         request = {"jsonrpc": "2.0", "id": self._last_id, "method": method}
-        self.send_line(json.dumps(request | ({} if params is None else {"params": params})))
+        # Unescaped: Go passes JSON on as it is spelled.
+        self.send_line(json.dumps(request | ({} if params is None else {"params": params}), ensure_ascii=False))
 
     def send_line(self, line: str) -> None:
         """Send a line that may be no request at all."""

@@ -2,15 +2,16 @@
 
     python -m tests.interop.python_adapter --stack psycopg [--extended]
 
-Known so far is what inserting needs: ``handshake``, ``insert`` (always one call of ``insert_many``, also for one
-job), ``migrate``, ``tx_begin`` and ``tx_end``. The protocol's other methods (``cancel``, ``list``, ``queue``,
-``release``, ``request_resign``, ``retry``, ``start``, ``stats``, ``stop``) are refused as unknown, −32601, until
-the client can do what they ask.
+It knows what the client can do: ``cancel``, ``handshake``, ``insert`` (always one call of ``insert_many``, also for
+one job), ``list``, ``migrate``, ``queue``, ``retry``, ``tx_begin`` and ``tx_end``. What belongs to working jobs
+(``release``, ``request_resign``, ``start``, ``stats``, ``stop``) is refused as unknown, −32601.
 
-A batch with a unique key twice is refused, as the suite expects: an option of our client.
+Where the client says no and Go's does not, the adapter gives Go's answer: a running job that is to be retried is
+returned as it is, and a batch with a unique key twice is refused.
 
-``--extended`` adds what only our own tests use, as in the Go adapter: ``insert_args``, ``insert_fast`` and
-``unique_key``.
+``--extended`` adds what only our own tests use, as in the Go adapter: ``count``, ``delete``, ``delete_many``, ``get``,
+``insert_args``, ``insert_fast``, ``queue_get``, ``queue_list``, ``unique_key`` and ``update``, and a list by
+``tags_any``; and, which the Go adapter has not, ``wait`` and an ``update`` of ``metadata``.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ from typing import Any
 
 from riverqueue import DictArgs, InsertManyParams, InsertOpts, JobInsertParams, UniqueOpts
 from riverqueue.driver import sqlstate
-from riverqueue.errors import RiverError
+from riverqueue.errors import NotFoundError, RiverError
 from tests.interop import adapter as codes
+from tests.interop import administration, shown
+from tests.interop.administration import SCOPE
 from tests.interop.stacks import STACKS, Stack, engine_arguments, settle
 from tests.interop.strict import RAW, TIME, ShapeError, decode, parse
 
@@ -48,7 +51,6 @@ OPTS = {
     "unique": UNIQUE,
 }
 JOB = {"behavior": str, "duration_ms": int, "message": str, "opts": OPTS}
-SCOPE = {"schema": str, "tx": str}
 INSERT = {"jobs": [JOB], **SCOPE}
 
 METHODS: dict[str, dict[str, Any]] = {
@@ -134,6 +136,7 @@ class PythonAdapter:
 
     def __init__(self, stack: Stack, url: str, *, extended: bool) -> None:
         self._methods = METHODS | (EXTENDED if extended else {})
+        self._administration = administration.METHODS | (administration.EXTENDED if extended else {})
         self._stack = stack
         self._url = url
         self._clients: dict[str, Any] = {}
@@ -157,12 +160,12 @@ class PythonAdapter:
         await self._stack.close()
 
     async def _call(self, name: str, params: Any) -> Any:
-        if name not in self._methods:
-            raise RefusedError(codes.METHOD_NOT_FOUND, f"unknown method {name!r}")
         try:
-            return await getattr(self, name)(**decode(params, self._methods[name], "params")) or {}
+            return await self._act(name, params) or {}
         except ShapeError as error:
             raise RefusedError(codes.INVALID_PARAMS, str(error)) from error
+        except NotFoundError as error:
+            raise RefusedError(codes.NOT_FOUND, str(error)) from error
         except RefusedError:
             raise
         except Exception as error:
@@ -170,6 +173,17 @@ class PythonAdapter:
                 raise RefusedError(codes.REJECTED, f"{type(error).__name__}: {error}") from error
             traceback.print_exc()
             raise RefusedError(codes.INTERNAL_ERROR, f"{type(error).__name__}: {error}") from error
+
+    async def _act(self, name: str, params: Any) -> Any:
+        if name in self._administration:
+            shape, act = self._administration[name]
+            return await self._administer(act, **decode(params, shape, "params"))
+        if name in self._methods:
+            return await getattr(self, name)(**decode(params, self._methods[name], "params"))
+        raise RefusedError(codes.METHOD_NOT_FOUND, f"unknown method {name!r}")
+
+    async def _administer(self, act: administration.Act, schema: str = "", tx: str = "", **params: Any) -> Any:
+        return await act(await self._client(schema), self._transaction(tx), **params)
 
     async def handshake(self) -> dict[str, str]:
         return {"driver": "postgres", "implementation": "python", "version": _version()}
@@ -240,8 +254,7 @@ class PythonAdapter:
 
     async def _insert(self, method: str, items: list[InsertManyParams], schema: str, tx: str) -> Any:
         client = await self._client(schema)
-        transaction = self._transaction(tx) if tx else None
-        return await settle(getattr(client, method)(items, tx=transaction))
+        return await settle(getattr(client, method)(items, tx=self._transaction(tx)))
 
     async def _client(self, schema: str) -> Any:
         """Return the schema's client; there is one, which limits its notifications."""
@@ -250,6 +263,9 @@ class PythonAdapter:
         return self._clients[schema]
 
     def _transaction(self, name: str) -> Any:
+        """Return the open transaction of this name; of no name, None."""
+        if not name:
+            return None
         if name not in self._transactions:
             raise RefusedError(codes.NOT_FOUND, f"no open transaction {name!r}")
         return self._transactions[name][1]
@@ -328,44 +344,7 @@ def _unique_opts(opts: Mapping[str, Any], unique_paths: list[list[str]] | None) 
 
 
 def _result(result: Any) -> dict[str, Any]:
-    return {"job": _job(result.job), "unique_skipped_as_duplicate": result.unique_skipped_as_duplicated}
-
-
-def _job(job: Any) -> dict[str, Any]:
-    """Show a row as the protocol does."""
-    metadata = job.metadata
-    metadata.pop("river:unique_nonce", None)
-    return {
-        "args": job.args,
-        "attempt": job.attempt,
-        "attempted_at": _time(job.attempted_at),
-        "attempted_by": job.attempted_by,
-        "created_at": _time(job.created_at),
-        "errors": [
-            {"at": _time(error.at), "attempt": error.attempt, "error": error.error, "trace": error.trace}
-            for error in job.errors
-        ],
-        "finalized_at": _time(job.finalized_at),
-        "id": job.id,
-        "kind": job.kind,
-        "max_attempts": job.max_attempts,
-        "metadata": metadata,
-        "priority": job.priority,
-        "queue": job.queue,
-        "scheduled_at": _time(job.scheduled_at),
-        "state": job.state,
-        "tags": job.tags,
-        "unique_key": None if job.unique_key is None else job.unique_key.hex(),
-        "unique_states": sorted(job.unique_states) or None,
-    }
-
-
-def _time(time: datetime | None) -> str | None:
-    """Spell a time as Go does: without zeros at the end of the fraction."""
-    if time is None:
-        return None
-    text = time.astimezone(UTC).replace(tzinfo=None).isoformat()
-    return (text.rstrip("0") if "." in text else text) + "Z"
+    return {"job": shown.job(result.job), "unique_skipped_as_duplicate": result.unique_skipped_as_duplicated}
 
 
 def _migrate(url: str, direction: str, schema: str | None, target_version: int) -> list[int]:

@@ -1,10 +1,11 @@
-"""What the scenarios have in common: inserting, waiting, reading rows, listening."""
+"""What the scenarios have in common: inserting, waiting, putting in and reading rows, listening."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -58,6 +59,20 @@ def refused(adapter: Adapter, method: str, params: Mapping[str, Any] | None = No
     raise AssertionError(f"{adapter.application_name} did not refuse {method} {params} but answered {result}")
 
 
+def ask(adapter: Adapter, method: str, params: Mapping[str, Any] | None = None) -> Any:
+    """Ask, and return the answer whatever it is: the result, or the error's code."""
+    adapter.send(method, params)
+    return received(adapter)
+
+
+def received(adapter: Adapter) -> Any:
+    """Wait for the answer to what was sent, and return it whatever it is, as `ask` does."""
+    try:
+        return adapter.receive()
+    except AdapterError as error:
+        return error.code
+
+
 def start_worker(go: Adapter, **params: Any) -> None:
     """Start Go's client; it looks for jobs only when it is notified, and once at the start."""
     go.request("start", {"client_id": "go-worker", "fetch_poll_interval_ms": 60_000, "max_workers": 100} | params)
@@ -74,6 +89,83 @@ def worked(go: Adapter, count: int) -> list[dict[str, Any]]:
     assert jobs is not None
     assert len(jobs) == count, jobs
     return jobs
+
+
+#: A job that is put into the table without a client; columns left out are null.
+ROW: dict[str, Any] = {
+    "args": {},
+    "attempt": 0,
+    "created_at": "2001-01-01T00:00:00Z",
+    "kind": "interop",
+    "max_attempts": 25,
+    "metadata": {},
+    "priority": 1,
+    "queue": "default",
+    "scheduled_at": "2001-01-01T00:00:00Z",
+    "state": "available",
+    "tags": [],
+}
+QUEUE_ROW: dict[str, Any] = {
+    "created_at": "2001-01-01T00:00:00Z",
+    "metadata": {},
+    "updated_at": "2001-01-01T00:00:00Z",
+}
+
+
+def put_jobs(db: psycopg.Connection, jobs: Sequence[Mapping[str, Any]]) -> None:
+    """Put jobs into the table, in place of those that are there."""
+    _put(db, "river_job", [{**ROW, **job} for job in jobs])
+
+
+def put_queues(db: psycopg.Connection, queues: Sequence[Mapping[str, Any]]) -> None:
+    """Put queues into the table, in place of those that are there."""
+    _put(db, "river_queue", [{**QUEUE_ROW, **queue} for queue in queues])
+
+
+def _put(db: psycopg.Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    name = sql.Identifier(table)
+    query = sql.SQL("INSERT INTO {0} SELECT * FROM jsonb_populate_recordset(NULL::{0}, %s::jsonb)").format(name)
+    with db.transaction():
+        db.execute(sql.SQL("TRUNCATE {}").format(name))
+        db.execute(query, [json.dumps(rows)])
+
+
+def read_by_both(go: Adapter, ours: Adapter, job_id: int) -> dict[str, Any]:
+    """Return a job and its output, of which both must have the same idea."""
+    theirs, mine = (adapter.request("get", {"id": job_id}) for adapter in (go, ours))
+    for error in theirs["job"]["errors"]:
+        error["at"] = _without_nanoseconds(error["at"])
+    assert mine == theirs
+    return mine  # type: ignore[no-any-return]
+
+
+def _without_nanoseconds(time: str) -> str:
+    """Cut a time to the microseconds that Python has."""
+    text = datetime.fromisoformat(time).replace(tzinfo=None).isoformat()
+    return (text.rstrip("0") if "." in text else text) + "Z"
+
+
+def read_table(db: psycopg.Connection, table: str) -> list[dict[str, Any]]:
+    """Read all rows of a table, undated, with each digit of their numbers."""
+    query = sql.SQL("SELECT to_jsonb(row)::text FROM {} AS row ORDER BY row").format(sql.Identifier(table))
+    return [undated(json.loads(text, parse_float=str)) for (text,) in db.execute(query)]
+
+
+def undated(value: Any) -> Any:
+    """Replace each time of this hour, in JSON of any form, by ``now``."""
+    if isinstance(value, dict):
+        return {name: undated(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [undated(member) for member in value]
+    return "now" if isinstance(value, str) and _is_of_this_hour(value) else value
+
+
+def _is_of_this_hour(text: str) -> bool:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return moment.tzinfo is not None and abs(datetime.now(UTC) - moment) < timedelta(hours=1)
 
 
 def read_rows(db: psycopg.Connection) -> list[dict[str, Any]]:
@@ -94,6 +186,12 @@ def read_rows(db: psycopg.Connection) -> list[dict[str, Any]]:
         if row["at_once"]:
             del row["scheduled_at"]
     return rows
+
+
+def wait_for_state(db: psycopg.Connection, job_id: int, state: str) -> None:
+    """Wait until a job is in a state."""
+    query = "SELECT state::text FROM river_job WHERE id = %s"
+    wait_for(lambda: db.execute(query, [job_id]).fetchone() == (state,))
 
 
 def count_jobs(db: psycopg.Connection) -> int:

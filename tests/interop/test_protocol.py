@@ -34,7 +34,8 @@ def either(request: pytest.FixtureRequest, start: Start) -> Adapter:
 
 
 def test_unknown_methods_are_refused(either: Adapter) -> None:
-    for method in ("nope", "", "insert_args", "insert_fast", "unique_key"):
+    ours = ("count", "delete", "delete_many", "get", "queue_get", "queue_list", "update", "wait")
+    for method in ("nope", "", "insert_args", "insert_fast", "unique_key", *ours):
         assert refused(either, method) == codes.METHOD_NOT_FOUND, method
 
 
@@ -56,8 +57,23 @@ WRONG_PARAMS: list[tuple[str, Any]] = [
     ("insert", {"jobs": [job(scheduled_at="2026-02-30T00:00:00Z")]}),
     ("insert", {"jobs": {"behavior": ""}}),
     ("insert", {"jobs": [[]]}),
+    ("cancel", {"id": "1"}),
+    ("cancel", {"id": 1.5}),
+    ("cancel", {"id": 2**63}),
+    ("cancel", {"job_id": 1}),
+    ("list", {"after": "nonsense"}),
+    ("list", {"direction": "up"}),
+    ("list", {"ids": 1}),
+    ("list", {"ids": ["1"]}),
+    ("list", {"limit": "1"}),
+    ("list", {"order_by": "kind"}),
+    ("list", {"tags_any": ["abc"]}),
     ("migrate", {"direction": "sideways"}),
     ("migrate", {"target_version": "3"}),
+    ("queue", {"name": "default"}),
+    ("queue", {"action": "stop", "name": "default"}),
+    ("queue", {"action": "pause", "name": ["default"]}),
+    ("retry", {"id": 1, "now": True}),
     ("tx_begin", {}),
     ("tx_begin", {"tx": ""}),
     ("tx_begin", {"tx": 1}),
@@ -124,7 +140,9 @@ def test_both_show_a_row_alike(start: Start, go_program: Path) -> None:
 def test_transactions_have_names(either: Adapter) -> None:
     either.request("tx_begin", {"tx": "one"})
     assert refused(either, "tx_begin", {"tx": "one"}) == codes.REJECTED
-    assert refused(either, "insert", {"jobs": [job()], "tx": "two"}) == codes.NOT_FOUND
+    for method, params in (("insert", {"jobs": [job()]}), ("list", {}), ("cancel", {"id": 1}), ("retry", {"id": 1})):
+        assert refused(either, method, {**params, "tx": "two"}) == codes.NOT_FOUND
+    assert refused(either, "queue", {"action": "pause", "name": "*", "tx": "two"}) == codes.NOT_FOUND
     assert refused(either, "tx_end", {"tx": "two"}) == codes.NOT_FOUND
     either.request("tx_end", {"tx": "one"})
     assert refused(either, "tx_end", {"tx": "one"}) == codes.NOT_FOUND

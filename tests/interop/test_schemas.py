@@ -11,7 +11,7 @@ from psycopg import sql
 from tests.interop import adapter as codes
 from tests.interop.adapter import Adapter
 from tests.interop.conftest import Start
-from tests.interop.scene import Listener, insert, job, read_rows, refused, start_worker, worked
+from tests.interop.scene import Listener, ask, insert, job, read_rows, refused, start_worker, wait_for, worked
 
 ALL_VERSIONS = list(range(1, 9))
 LONGEST = "s" * 46
@@ -57,6 +57,37 @@ def test_both_use_a_schema(
     ours.request("tx_end", {"tx": "one", "commit": True})
     messages = {json.loads(row["args"])["message"] for row in worked(go, 3)}
     assert messages == {"unique", "fast", "in tx"}
+
+
+def test_both_look_after_jobs_and_queues_of_a_schema(
+    fresh_database_url: str, start_on: Start, go_program: Path
+) -> None:
+    schema, tx = "MixedCase_1", {"schema": "MixedCase_1", "tx": "one"}
+    make_schema(fresh_database_url, schema)
+    go, ours = start_on("go", fresh_database_url), start_on("session-psycopg", fresh_database_url)
+    go.request("migrate", {"schema": schema})
+    start_worker(go, schema=schema)
+    insert(ours, {"behavior": "cooperative_cancel"}, schema=schema)
+    (job_id,) = (row["id"] for row in worked(go, 1))
+
+    with Listener(fresh_database_url, [schema, "public"]) as listener:
+        for method in ("list", "count", "queue_list"):
+            theirs, mine = (adapter.request(method, {"schema": schema}) for adapter in (go, ours))
+            assert mine == theirs
+            assert any(mine.values())
+        for method in ("get", "cancel", "retry", "delete"):
+            assert ask(ours, method, {"id": job_id}) == codes.NOT_FOUND  # where the search_path leads
+        ours.request("tx_begin", {"tx": "one"})
+        assert ours.request("cancel", {"id": job_id, **tx})["state"] == "running"
+        ours.request("queue", {"action": "pause", "name": "default", **tx})
+        ours.request("tx_end", {"tx": "one", "commit": True})
+        payloads = [f'{{"action" : "cancel", "job_id" : {job_id}, "queue" : "default"}}']
+        payloads.append('{"action":"pause","queue":"default"}')
+        assert listener.heard() == [(f"{schema}.river_control", payload) for payload in payloads]
+    wait_for(lambda: go.request("stats")["events"] == ["queue_paused", "job_cancelled"])
+    assert ours.request("retry", {"id": job_id, "schema": schema})["state"] == "available"
+    assert ours.request("delete", {"id": job_id, "schema": schema})["state"] == "available"
+    assert ask(go, "get", {"id": job_id, "schema": schema}) == codes.NOT_FOUND
 
 
 def test_both_refuse_a_schema_that_is_too_long_or_no_name(start: Start, go_program: Path) -> None:

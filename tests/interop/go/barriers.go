@@ -38,19 +38,19 @@ func (b *barriers) release(name string) {
 	}
 }
 
-// barrierDriver gives a client the pilot below: River's own seam between a claim and its jobs' start.
-type barrierDriver struct {
+// pilotDriver gives a client the pilot below: River's own seam inside of it.
+type pilotDriver struct {
 	*riverpgxv5.Driver
 
 	pilot riverpilot.Pilot
 }
 
-func (*barrierDriver) PluginInit(*baseservice.Archetype) {}
-func (d *barrierDriver) PluginPilot() riverpilot.Pilot   { return d.pilot }
+func (*pilotDriver) PluginInit(*baseservice.Archetype) {}
+func (d *pilotDriver) PluginPilot() riverpilot.Pilot   { return d.pilot }
 
 // barrierPilot holds the first claim that returned jobs, after its commit.
 type barrierPilot struct {
-	riverpilot.StandardPilot
+	recordingPilot
 
 	once sync.Once
 	wait func()
@@ -64,4 +64,18 @@ func (p *barrierPilot) JobGetAvailable(
 		p.once.Do(p.wait)
 	}
 	return result, err
+}
+
+// recordingPilot notes what the client is told of a queue's metadata, which River itself does nothing with.
+type recordingPilot struct {
+	riverpilot.StandardPilot
+
+	log *workedLog
+}
+
+func (p *recordingPilot) QueueMetadataChanged(
+	ctx context.Context, exec riverdriver.Executor, params *riverpilot.QueueMetadataChangedParams,
+) error {
+	p.log.recordQueue(params)
+	return p.StandardPilot.QueueMetadataChanged(ctx, exec, params)
 }

@@ -61,6 +61,8 @@ func (r *runtime) work(ctx context.Context, job *river.Job[echoArgs]) error {
 		return errors.New("conformance retryable error")
 	case "output":
 		return river.RecordOutput(ctx, map[string]string{"message": job.Args.Message})
+	case "panic": // of our own, for the trace of the attempt's error
+		panic("conformance panic")
 	case "resumable_cursor":
 		resumableCursor(ctx, job)
 		return nil

@@ -7,15 +7,24 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivershared/riverpilot"
 	"github.com/riverqueue/river/rivertype"
 )
 
 // extendedMethods are not part of River's protocol: our own tests need them.
 var extendedMethods = map[string]method{
+	"count":       handler((*adapter).countJobs),
+	"delete":      onJob((*riverClient).JobDelete, (*riverClient).JobDeleteTx),
+	"delete_many": handler((*adapter).deleteMany),
+	"get":         handler((*adapter).getJob),
 	"insert_args": handler((*adapter).insertArgs),
 	"insert_fast": handler((*adapter).insertFast),
+	"list":        handler((*adapter).listExtended),
+	"queue_get":   handler((*adapter).queueGet),
+	"queue_list":  handler((*adapter).queueList),
 	"start":       handler((*adapter).startExtended),
 	"unique_key":  handler((*adapter).uniqueKey),
+	"update":      handler((*adapter).updateJob),
 	"worked":      handler((*adapter).workedJobs),
 }
 
@@ -23,8 +32,8 @@ var extendedMethods = map[string]method{
 func (a *adapter) insertFast(ctx context.Context, params *insertParams) (any, error) {
 	jobs := params.toRiver()
 	count, err := inScope(a, params.scope,
-		func(client *river.Client[pgx.Tx]) (int, error) { return client.InsertManyFast(ctx, jobs) },
-		func(client *river.Client[pgx.Tx], tx pgx.Tx) (int, error) {
+		func(client *riverClient) (int, error) { return client.InsertManyFast(ctx, jobs) },
+		func(client *riverClient, tx pgx.Tx) (int, error) {
 			return client.InsertManyFastTx(ctx, tx, jobs)
 		})
 	if err != nil {
@@ -61,6 +70,20 @@ func (a *adapter) insertArgs(ctx context.Context, params *insertArgsParams) (any
 	return results[0], nil
 }
 
+type extendedListParams struct {
+	listParams
+
+	TagsAny []string `json:"tags_any"`
+}
+
+func (a *adapter) listExtended(ctx context.Context, p *extendedListParams) (any, error) {
+	params, err := p.toRiver()
+	if err != nil {
+		return nil, err
+	}
+	return a.listJobs(ctx, p.scope, params.TagsAny(p.TagsAny...))
+}
+
 type extendedStartParams struct {
 	startParams
 
@@ -82,10 +105,17 @@ type workedJob struct {
 	ReceivedAt string   `json:"received_at"`
 }
 
-// workedLog notes every job the client began to work, in that order.
+type queueMetadata struct {
+	Queue    string `json:"queue"`
+	Metadata string `json:"metadata"` // JSON text as the producer got it
+}
+
+// workedLog notes every job the client began to work, and what its producers were told of
+// their queues' metadata, in that order.
 type workedLog struct {
-	mu   sync.Mutex
-	jobs []workedJob
+	mu     sync.Mutex
+	jobs   []workedJob
+	queues []queueMetadata
 }
 
 func (l *workedLog) record(_ context.Context, job *rivertype.JobRow) error {
@@ -99,9 +129,18 @@ func (l *workedLog) record(_ context.Context, job *rivertype.JobRow) error {
 	return nil
 }
 
+func (l *workedLog) recordQueue(params *riverpilot.QueueMetadataChangedParams) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queues = append(l.queues, queueMetadata{Queue: params.Queue, Metadata: string(params.Metadata)})
+}
+
 // workedJobs tells what the client that runs, or ran last, got.
 func (a *adapter) workedJobs(context.Context, *noParams) (any, error) {
 	a.worked.mu.Lock()
 	defer a.worked.mu.Unlock()
-	return map[string]any{"jobs": append([]workedJob{}, a.worked.jobs...)}, nil
+	return map[string]any{
+		"jobs":           append([]workedJob{}, a.worked.jobs...),
+		"queue_metadata": append([]queueMetadata{}, a.worked.queues...),
+	}, nil
 }

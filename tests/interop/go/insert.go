@@ -106,10 +106,10 @@ func (a *adapter) insert(ctx context.Context, params *insertParams) (any, error)
 
 func (a *adapter) insertMany(ctx context.Context, where scope, params []river.InsertManyParams) ([]insertResult, error) {
 	inserted, err := inScope(a, where,
-		func(client *river.Client[pgx.Tx]) ([]*rivertype.JobInsertResult, error) {
+		func(client *riverClient) ([]*rivertype.JobInsertResult, error) {
 			return client.InsertMany(ctx, params)
 		},
-		func(client *river.Client[pgx.Tx], tx pgx.Tx) ([]*rivertype.JobInsertResult, error) {
+		func(client *riverClient, tx pgx.Tx) ([]*rivertype.JobInsertResult, error) {
 			return client.InsertManyTx(ctx, tx, params)
 		})
 	if err != nil {

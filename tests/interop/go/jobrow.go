@@ -65,6 +65,14 @@ func toJobJSON(job *rivertype.JobRow) *jobJSON {
 	return row
 }
 
+func toJobsJSON(jobs []*rivertype.JobRow) []*jobJSON {
+	rows := make([]*jobJSON, len(jobs))
+	for i, job := range jobs {
+		rows[i] = toJobJSON(job)
+	}
+	return rows
+}
+
 func utcOrNil(t *time.Time) *time.Time {
 	if t == nil {
 		return nil

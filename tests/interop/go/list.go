@@ -88,9 +88,13 @@ func (a *adapter) list(ctx context.Context, p *listParams) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	listed, err := inScope(a, p.scope,
-		func(client *river.Client[pgx.Tx]) (*river.JobListResult, error) { return client.JobList(ctx, params) },
-		func(client *river.Client[pgx.Tx], tx pgx.Tx) (*river.JobListResult, error) {
+	return a.listJobs(ctx, p.scope, params)
+}
+
+func (a *adapter) listJobs(ctx context.Context, where scope, params *river.JobListParams) (any, error) {
+	listed, err := inScope(a, where,
+		func(client *riverClient) (*river.JobListResult, error) { return client.JobList(ctx, params) },
+		func(client *riverClient, tx pgx.Tx) (*river.JobListResult, error) {
 			return client.JobListTx(ctx, tx, params)
 		})
 	if err != nil {
@@ -99,10 +103,7 @@ func (a *adapter) list(ctx context.Context, p *listParams) (any, error) {
 	result := struct {
 		Cursor *string    `json:"cursor"`
 		Jobs   []*jobJSON `json:"jobs"`
-	}{Jobs: []*jobJSON{}}
-	for _, job := range listed.Jobs {
-		result.Jobs = append(result.Jobs, toJobJSON(job))
-	}
+	}{Jobs: toJobsJSON(listed.Jobs)}
 	if listed.LastCursor != nil {
 		text, err := listed.LastCursor.MarshalText()
 		if err != nil {

@@ -22,10 +22,12 @@ const maxPoolConns = 8
 // closeTimeout leaves room within the 30 seconds an adapter has to end.
 const closeTimeout = 20 * time.Second
 
+type riverClient = river.Client[pgx.Tx]
+
 // adapter is the state of one adapter process. Requests come one at a time.
 type adapter struct {
 	barriers *barriers
-	clients  map[string]*river.Client[pgx.Tx] // insert-only ones, by schema
+	clients  map[string]*riverClient // insert-only ones, by schema
 	driver   *riverpgxv5.Driver
 	extended bool
 	pool     *pgxpool.Pool
@@ -35,7 +37,7 @@ type adapter struct {
 }
 
 var methods = map[string]method{
-	"cancel":         handler((*adapter).cancel),
+	"cancel":         onJob((*riverClient).JobCancel, (*riverClient).JobCancelTx),
 	"handshake":      handler((*adapter).handshake),
 	"insert":         handler((*adapter).insert),
 	"list":           handler((*adapter).list),
@@ -43,7 +45,7 @@ var methods = map[string]method{
 	"queue":          handler((*adapter).queue),
 	"release":        handler((*adapter).release),
 	"request_resign": handler((*adapter).requestResign),
-	"retry":          handler((*adapter).retry),
+	"retry":          onJob((*riverClient).JobRetry, (*riverClient).JobRetryTx),
 	"start":          handler((*adapter).start),
 	"stats":          handler((*adapter).stats),
 	"stop":           handler((*adapter).stop),
@@ -69,7 +71,7 @@ func newAdapter(ctx context.Context, extended bool) (*adapter, error) {
 	}
 	return &adapter{
 		barriers: newBarriers(),
-		clients:  map[string]*river.Client[pgx.Tx]{},
+		clients:  map[string]*riverClient{},
 		driver:   riverpgxv5.New(pool),
 		extended: extended,
 		pool:     pool,
@@ -95,7 +97,7 @@ func (a *adapter) close(ctx context.Context) error {
 
 // client gives the insert-only client of a schema. There is one, so that notifications
 // are limited per adapter and schema, apart from those of a running client.
-func (a *adapter) client(schema string) (*river.Client[pgx.Tx], error) {
+func (a *adapter) client(schema string) (*riverClient, error) {
 	if client, ok := a.clients[schema]; ok {
 		return client, nil
 	}
@@ -120,8 +122,8 @@ type scope struct {
 // inScope calls one of two functions: with the open transaction named, or without one.
 func inScope[R any](
 	a *adapter, where scope,
-	alone func(client *river.Client[pgx.Tx]) (R, error),
-	inTx func(client *river.Client[pgx.Tx], tx pgx.Tx) (R, error),
+	alone func(client *riverClient) (R, error),
+	inTx func(client *riverClient, tx pgx.Tx) (R, error),
 ) (R, error) {
 	var none R
 	client, err := a.client(where.Schema)
@@ -150,28 +152,22 @@ type jobParams struct {
 	ID int64 `json:"id"`
 }
 
-func (a *adapter) cancel(ctx context.Context, params *jobParams) (any, error) {
-	job, err := inScope(a, params.scope,
-		func(client *river.Client[pgx.Tx]) (*rivertype.JobRow, error) { return client.JobCancel(ctx, params.ID) },
-		func(client *river.Client[pgx.Tx], tx pgx.Tx) (*rivertype.JobRow, error) {
-			return client.JobCancelTx(ctx, tx, params.ID)
-		})
-	if err != nil {
-		return nil, err
-	}
-	return toJobJSON(job), nil
-}
-
-func (a *adapter) retry(ctx context.Context, params *jobParams) (any, error) {
-	job, err := inScope(a, params.scope,
-		func(client *river.Client[pgx.Tx]) (*rivertype.JobRow, error) { return client.JobRetry(ctx, params.ID) },
-		func(client *river.Client[pgx.Tx], tx pgx.Tx) (*rivertype.JobRow, error) {
-			return client.JobRetryTx(ctx, tx, params.ID)
-		})
-	if err != nil {
-		return nil, err
-	}
-	return toJobJSON(job), nil
+// onJob makes a method of the client's two for one job: without a transaction, and in one.
+func onJob(
+	alone func(client *riverClient, ctx context.Context, id int64) (*rivertype.JobRow, error),
+	inTx func(client *riverClient, ctx context.Context, tx pgx.Tx, id int64) (*rivertype.JobRow, error),
+) method {
+	return handler(func(a *adapter, ctx context.Context, params *jobParams) (any, error) {
+		job, err := inScope(a, params.scope,
+			func(client *riverClient) (*rivertype.JobRow, error) { return alone(client, ctx, params.ID) },
+			func(client *riverClient, tx pgx.Tx) (*rivertype.JobRow, error) {
+				return inTx(client, ctx, tx, params.ID)
+			})
+		if err != nil {
+			return nil, err
+		}
+		return toJobJSON(job), nil
+	})
 }
 
 type migrateParams struct {
@@ -210,26 +206,29 @@ type queueParams struct {
 }
 
 func (a *adapter) queue(ctx context.Context, params *queueParams) (any, error) {
-	update := &river.QueueUpdateParams{Metadata: params.Metadata}
-	actions := map[string][2]func(client *river.Client[pgx.Tx], tx pgx.Tx) error{ // alone, in tx
+	update := &river.QueueUpdateParams{}
+	if string(params.Metadata) != "null" {
+		update.Metadata = params.Metadata
+	}
+	actions := map[string][2]func(client *riverClient, tx pgx.Tx) error{ // alone, in tx
 		"pause": {
-			func(client *river.Client[pgx.Tx], _ pgx.Tx) error { return client.QueuePause(ctx, params.Name, nil) },
-			func(client *river.Client[pgx.Tx], tx pgx.Tx) error {
+			func(client *riverClient, _ pgx.Tx) error { return client.QueuePause(ctx, params.Name, nil) },
+			func(client *riverClient, tx pgx.Tx) error {
 				return client.QueuePauseTx(ctx, tx, params.Name, nil)
 			},
 		},
 		"resume": {
-			func(client *river.Client[pgx.Tx], _ pgx.Tx) error { return client.QueueResume(ctx, params.Name, nil) },
-			func(client *river.Client[pgx.Tx], tx pgx.Tx) error {
+			func(client *riverClient, _ pgx.Tx) error { return client.QueueResume(ctx, params.Name, nil) },
+			func(client *riverClient, tx pgx.Tx) error {
 				return client.QueueResumeTx(ctx, tx, params.Name, nil)
 			},
 		},
 		"update": {
-			func(client *river.Client[pgx.Tx], _ pgx.Tx) error {
+			func(client *riverClient, _ pgx.Tx) error {
 				_, err := client.QueueUpdate(ctx, params.Name, update)
 				return err
 			},
-			func(client *river.Client[pgx.Tx], tx pgx.Tx) error {
+			func(client *riverClient, tx pgx.Tx) error {
 				_, err := client.QueueUpdateTx(ctx, tx, params.Name, update)
 				return err
 			},
@@ -240,14 +239,14 @@ func (a *adapter) queue(ctx context.Context, params *queueParams) (any, error) {
 		return nil, invalidParams("unknown action %q", params.Action)
 	}
 	return inScope(a, params.scope,
-		func(client *river.Client[pgx.Tx]) (any, error) { return nil, action[0](client, nil) },
-		func(client *river.Client[pgx.Tx], tx pgx.Tx) (any, error) { return nil, action[1](client, tx) })
+		func(client *riverClient) (any, error) { return nil, action[0](client, nil) },
+		func(client *riverClient, tx pgx.Tx) (any, error) { return nil, action[1](client, tx) })
 }
 
 func (a *adapter) requestResign(ctx context.Context, params *scope) (any, error) {
 	return inScope(a, *params,
-		func(client *river.Client[pgx.Tx]) (any, error) { return nil, client.Notify().RequestResign(ctx) },
-		func(client *river.Client[pgx.Tx], tx pgx.Tx) (any, error) {
+		func(client *riverClient) (any, error) { return nil, client.Notify().RequestResign(ctx) },
+		func(client *riverClient, tx pgx.Tx) (any, error) {
 			return nil, client.Notify().RequestResignTx(ctx, tx)
 		})
 }

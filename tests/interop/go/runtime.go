@@ -8,9 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/rivershared/riverpilot"
 	"github.com/riverqueue/river/rivertype"
 )
 
@@ -51,7 +50,7 @@ type startParams struct {
 type runtime struct {
 	barriers     *barriers
 	claimBarrier string
-	client       *river.Client[pgx.Tx]
+	client       *riverClient
 
 	mu    sync.Mutex
 	stats statsResult
@@ -87,10 +86,7 @@ func (a *adapter) startRecording(ctx context.Context, params *startParams, recor
 	log := &workedLog{}
 	config.Hooks = append(config.Hooks, river.HookWorkBeginFunc(log.record))
 
-	var driver riverdriver.Driver[pgx.Tx] = a.driver
-	if params.ClaimBarrier != "" {
-		driver = &barrierDriver{Driver: a.driver, pilot: &barrierPilot{wait: func() { <-a.barriers.get(params.ClaimBarrier) }}}
-	}
+	driver := &pilotDriver{Driver: a.driver, pilot: a.pilot(params.ClaimBarrier, log)}
 	if runtime.client, err = river.NewClient(driver, config); err != nil {
 		return nil, err
 	}
@@ -109,6 +105,13 @@ func (a *adapter) startRecording(ctx context.Context, params *startParams, recor
 	}
 	a.runtime, a.worked = runtime, log
 	return nil, nil
+}
+
+func (a *adapter) pilot(claimBarrier string, log *workedLog) riverpilot.Pilot {
+	if claimBarrier == "" {
+		return &recordingPilot{log: log}
+	}
+	return &barrierPilot{recordingPilot: recordingPilot{log: log}, wait: func() { <-a.barriers.get(claimBarrier) }}
 }
 
 func (r *runtime) config(params *startParams) (*river.Config, error) {
