@@ -39,7 +39,16 @@ def minimum(session: nox.Session) -> None:
     session.install("-e", ".[test]", *OLDEST)
     local = {"RIVER_TEST_PG": "local"} if list(Path("/usr/lib/postgresql").glob("*/bin/postgres")) else {}
     session.run(
-        "pytest", "-q", "-n", "auto", "tests/drivers", "tests/clients", "tests/models", *session.posargs, env=local
+        "pytest",
+        "-q",
+        "-n",
+        "auto",
+        "tests/drivers",
+        "tests/clients",
+        "tests/models",
+        "tests/transactions",
+        *session.posargs,
+        env=local,
     )
 
 

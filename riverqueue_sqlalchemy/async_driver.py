@@ -191,19 +191,23 @@ class AsyncDriver(Generic[BeginT]):
         """Open a transaction, ended with the block."""
         source: Any = self._source
         if isinstance(source, AsyncEngine):
-            async with _connect(source, options_of(options, source.sync_engine)) as tx, tx.begin():
+            async with _connect(source, options_of(options, source.sync_engine)) as tx, tx.begin() as transaction:
+                await _deny(options, tx)
                 yield tx
-                await tx.run_sync(check_not_aborted)
+                if transaction.is_active:  # its user may have ended it early
+                    await tx.run_sync(check_not_aborted)
         elif isinstance(source, async_sessionmaker):
             execution_options = options_of(options, self._bind())
-            async with source() as session, session.begin():
+            async with source() as session, session.begin() as transaction:
                 with reaching():
                     connection = await session.connection(dict(self._bind_arguments or {}), execution_options)
+                await _deny(options, connection)
                 yield session
-                if session.is_active:
+                if transaction.is_active:
                     await connection.run_sync(check_not_aborted)
         else:
-            async with _within(source() if isinstance(source, async_scoped_session) else source, options) as tx:
+            handle = source() if isinstance(source, async_scoped_session) else source
+            async with _within(handle, options, self._bind_arguments) as tx:
                 yield tx
 
     @asynccontextmanager
@@ -255,7 +259,9 @@ async def _connect(engine: AsyncEngine, options: Mapping[str, Any]) -> AsyncGene
 
 
 @asynccontextmanager
-async def _within(source: Any, options: TransactionOptions) -> AsyncGenerator[Any]:
+async def _within(
+    source: Any, options: TransactionOptions, bind_arguments: Mapping[str, Any] | None
+) -> AsyncGenerator[Any]:
     """Begin on the caller's own handle: a transaction if there is none, a savepoint otherwise."""
     changes = options_of(options, source.sync_connection if isinstance(source, AsyncConnection) else None)
     if source.in_transaction() and not changes:
@@ -266,15 +272,28 @@ async def _within(source: Any, options: TransactionOptions) -> AsyncGenerator[An
     elif isinstance(source, AsyncConnection):
         before = await source.run_sync(begin_on, changes)
         try:
-            async with source.begin():
+            async with source.begin() as transaction:
+                await _deny(options, source)
                 yield source
+                if transaction.is_active:
+                    await source.run_sync(check_not_aborted)
         finally:
             await source.run_sync(end_on, before)
     else:
-        async with source.begin():
-            if changes:
-                await source.connection(execution_options=changes)
+        async with source.begin() as transaction:
+            connection = await source.connection(dict(bind_arguments or {}), changes)
+            await _deny(options, connection)
             yield source
+            if transaction.is_active:
+                await connection.run_sync(check_not_aborted)
+
+
+async def _deny(options: TransactionOptions, connection: AsyncConnection) -> None:
+    """Say what a transaction is not to be; SQLAlchemy's asyncpg would leave that to the session's defaults."""
+    denied = [("READ WRITE", options.read_only), ("NOT DEFERRABLE", options.deferrable)]
+    modes = [mode for mode, value in denied if value is False]
+    if modes and connection.dialect.driver == "asyncpg":
+        await connection.exec_driver_sql(f"SET TRANSACTION {', '.join(modes)}")
 
 
 def _wrong_type(tx: object) -> str:

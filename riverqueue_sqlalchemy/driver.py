@@ -81,8 +81,9 @@ class Executor:
         connection = self._connection
         if not connection.in_transaction():
             connection.begin()
-        cursor = connection.connection.cursor()
+        cursor = None
         try:
+            cursor = connection.connection.cursor()  # psycopg refuses one on a connection that was lost
             yield cursor
         except BaseException as error:
             raised = translated(error, sql, connection, cursor)
@@ -90,7 +91,7 @@ class Executor:
                 raise
             raise raised from error
         finally:
-            if not connection.invalidated:
+            if cursor is not None and not connection.invalidated:
                 cursor.close()
 
 
@@ -163,19 +164,21 @@ class Driver(Generic[BeginT]):
         """Open a transaction, ended with the block."""
         source: Any = self._source
         if isinstance(source, Engine):
-            with _connect(source, options_of(options, source)) as tx, tx.begin():
+            with _connect(source, options_of(options, source)) as tx, tx.begin() as transaction:
                 yield tx
-                check_not_aborted(tx)
+                if transaction.is_active:  # its user may have ended it early
+                    check_not_aborted(tx)
         elif is_orm(source, "sessionmaker"):
             execution_options = options_of(options, self._bind())
-            with source() as session, session.begin():
+            with source() as session, session.begin() as transaction:
                 with reaching():
                     connection = session.connection(dict(self._bind_arguments or {}), execution_options)
                 yield session
-                if session.is_active:
+                if transaction.is_active:
                     check_not_aborted(connection)
         else:
-            with _within(source() if is_orm(source, "scoped_session") else source, options) as tx:
+            handle = source() if is_orm(source, "scoped_session") else source
+            with _within(handle, options, self._bind_arguments) as tx:
                 yield tx
 
     @contextmanager
@@ -218,7 +221,7 @@ def _connect(engine: Engine, options: Mapping[str, Any]) -> Generator[Any]:
 
 
 @contextmanager
-def _within(source: Any, options: TransactionOptions) -> Generator[Any]:
+def _within(source: Any, options: TransactionOptions, bind_arguments: Mapping[str, Any] | None) -> Generator[Any]:
     """Begin on the caller's own handle: a transaction if there is none, a savepoint otherwise."""
     changes = options_of(options, source if isinstance(source, Connection) else None)
     if source.in_transaction() and not changes:
@@ -229,15 +232,18 @@ def _within(source: Any, options: TransactionOptions) -> Generator[Any]:
     elif isinstance(source, Connection):
         before = begin_on(source, changes)
         try:
-            with source.begin():
+            with source.begin() as transaction:
                 yield source
+                if transaction.is_active:
+                    check_not_aborted(source)
         finally:
             end_on(source, before)
     else:
-        with source.begin():
-            if changes:
-                source.connection(execution_options=changes)
+        with source.begin() as transaction:
+            connection = source.connection(dict(bind_arguments or {}), changes)
             yield source
+            if transaction.is_active:
+                check_not_aborted(connection)
 
 
 def _wrong_source(source: object) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # a program without the ORM does not import it
     from sqlalchemy.orm import Session, scoped_session
 
 _INERROR = 3  # libpq's PQTRANS_INERROR
+_ABORTED = "25P02"  # in_failed_sql_transaction
 
 _STYLES: dict[str, Paramstyle] = {
     "pyformat": "pyformat",
@@ -102,7 +103,7 @@ def check_connection(connection: Connection) -> None:
     """
     if connection.closed:
         raise TransactionError("tx is a closed SQLAlchemy connection; pass one that is open")
-    if connection.invalidated:
+    if connection.invalidated and connection.in_transaction():  # without one, SQLAlchemy connects again
         raise TransactionError("tx is a SQLAlchemy connection whose database connection was lost; roll it back")
     transaction = connection.get_nested_transaction() or connection.get_transaction()
     if transaction is not None and not transaction.is_active:
@@ -161,7 +162,7 @@ def translated(error: BaseException, sql: str, connection: Connection, cursor: A
     if not isinstance(error, base):
         return error
     raised: Any = error
-    lost = dialect.is_disconnect(raised, None, cursor)
+    lost = dialect.is_disconnect(raised, None if connection.invalidated else connection.connection, cursor)
     if lost and not connection.invalidated:
         connection.invalidate(error)
     wrapped: Exception = exc.DBAPIError.instance(sql, None, error, base, connection_invalidated=lost, dialect=dialect)
@@ -175,10 +176,16 @@ def check_not_aborted(connection: Connection) -> None:
         AbortedError: if it has.
     """
     library: Any = connection.connection.driver_connection
-    if not hasattr(library, "info"):  # asyncpg does not tell
-        connection.exec_driver_sql("SELECT 1")
-    elif library.info.transaction_status == _INERROR:
-        raise AbortedError
+    if hasattr(library, "info"):
+        if library.info.transaction_status == _INERROR:
+            raise AbortedError
+        return
+    try:
+        connection.exec_driver_sql("SELECT 1")  # asyncpg does not tell
+    except exc.DBAPIError as error:
+        if sqlstate(error) != _ABORTED:
+            raise
+        raise AbortedError from error
 
 
 @contextmanager

@@ -85,7 +85,10 @@ class Harness:
 
     def until_blocked(self) -> None:
         """Wait until some session waits for a lock of another's."""
-        self._until("SELECT count(*) > 0 FROM pg_stat_activity WHERE pg_blocking_pids(pid) <> '{}'")
+        self._until(
+            "SELECT count(*) > 0 FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pg_blocking_pids(pid) <> '{}'"
+        )
 
     def end_sessions(self) -> int:
         """Have the server end all sessions, as it does when it is shut down; return how many there were."""
