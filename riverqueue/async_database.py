@@ -68,6 +68,14 @@ class AsyncDatabase(Generic[TxT, BeginT]):
         server = await self.server(executor)
         return await perform_async(operation(server.notify and executor.notifies), executor, self._dialect)
 
+    async def notifies(self) -> bool:
+        """Tell whether the server delivers notifications."""
+
+        async def notifies(executor: AsyncExecutor) -> bool:
+            return (await self.server(executor)).notify
+
+        return await self.run(notifies, atomic=False)
+
     async def run(self, work: Callable[[AsyncExecutor], Awaitable[T]], *, atomic: bool, attempts: int = ATTEMPTS) -> T:
         """Do some work outside of any transaction of the caller's.
 

@@ -69,6 +69,14 @@ class Database(Generic[TxT, BeginT]):
         server = self.server(executor)
         return perform(operation(server.notify and executor.notifies), executor, self._dialect)
 
+    def notifies(self) -> bool:
+        """Tell whether the server delivers notifications."""
+
+        def notifies(executor: Executor) -> bool:
+            return (self.server(executor)).notify
+
+        return self.run(notifies, atomic=False)
+
     def run(self, work: Callable[[Executor], T], *, atomic: bool, attempts: int = ATTEMPTS) -> T:
         """Do some work outside of any transaction of the caller's.
 

@@ -37,11 +37,15 @@ BeginT_co = TypeVar("BeginT_co", covariant=True)
 __all__ = [
     "AsyncDriver",
     "AsyncExecutor",
+    "AsyncListener",
+    "AsyncListens",
     "BoundParams",
     "CopyTarget",
     "Driver",
     "Executor",
     "IsolationLevel",
+    "Listener",
+    "Listens",
     "Paramstyle",
     "Row",
     "TransactionOptions",
@@ -172,6 +176,84 @@ class AsyncExecutor(Protocol):
         """Copy binary rows into a table and return how many; only if the driver `copies`.
 
         The pieces are made while they are asked for: send each before asking for the next, if the library can.
+        """
+        ...
+
+
+class Listener(Protocol):
+    """A connection of its own that hears notifications, in autocommit; used by one thread at a time, but for `abort`.
+
+    What arrives while a statement runs is kept for the next `wait`.
+    """
+
+    def listen(self, channel: str) -> None:
+        """Begin to hear a channel, whose name is to be quoted."""
+        ...
+
+    def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
+        """Run one statement, its parameters marked in the library's own way, and return all its rows."""
+        ...
+
+    def wait(self, seconds: float) -> Sequence[tuple[str, str]]:
+        """Return channel and payload of what was heard, as soon as there is any; nothing after so many seconds.
+
+        Raises what the library raises when the connection is lost.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Break the connection, from any thread: what another thread does with it fails at once.
+
+        A server that is gone without a word would be waited for otherwise.
+        """
+        ...
+
+
+class Listens(Protocol):
+    """What a driver has beside the rest if it can hear notifications; without it, clients poll."""
+
+    def listener(self) -> AbstractContextManager[Listener]:
+        """Open a connection to listen on, closed with the block; it is not one of the pool.
+
+        Raises:
+            UnavailableError: if none can be had.
+            ConfigurationError: if the driver is `Driver.bound` to a connection and cannot make others like it.
+        """
+        ...
+
+
+class AsyncListener(Protocol):
+    """A connection of its own that hears notifications, in autocommit.
+
+    What arrives while a statement runs is kept for the next `wait`. A cancelled `wait` leaves everything as it was. A
+    cancelled `fetch` leaves nothing to do but to end the block, and neither waits for the server to answer.
+    """
+
+    async def listen(self, channel: str) -> None:
+        """Begin to hear a channel, whose name is to be quoted."""
+        ...
+
+    async def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
+        """Run one statement, its parameters marked in the library's own way, and return all its rows."""
+        ...
+
+    async def wait(self, seconds: float) -> Sequence[tuple[str, str]]:
+        """Return channel and payload of what was heard, as soon as there is any; nothing after so many seconds.
+
+        Raises what the library raises when the connection is lost.
+        """
+        ...
+
+
+class AsyncListens(Protocol):
+    """What a driver has beside the rest if it can hear notifications; without it, clients poll."""
+
+    def listener(self) -> AbstractAsyncContextManager[AsyncListener]:
+        """Open a connection to listen on, closed with the block; it is not one of the pool.
+
+        Raises:
+            UnavailableError: if none can be had.
+            ConfigurationError: if the driver is `AsyncDriver.bound` to a connection and cannot make others like it.
         """
         ...
 

@@ -366,8 +366,8 @@ def instance_converter(cls: type) -> Callable[[Any], Any] | None:
     Parameters:
         cls: A dataclass, attrs class, msgspec Struct or pydantic model; for any other, None.
     """
-    if hasattr(cls, "__pydantic_validator__") and callable(getattr(cls, "model_dump", None)):
-        return lambda value: value.model_dump(mode="json", by_alias=True)
+    if hasattr(cls, "__pydantic_serializer__"):
+        return lambda value: value.__pydantic_serializer__.to_python(value, mode="json", by_alias=True)
     if hasattr(cls, "__struct_fields__"):
         # The instance exists, so the module is loaded.
         return lambda value: sys.modules["msgspec"].to_builtins(value)

@@ -5,10 +5,13 @@
     RiverError
     ├── ConfigurationError (ValueError)   an option of a client or driver is wrong
     ├── InvalidJobError (ValueError)      a job was refused before any SQL
-    │   └── InvalidArgsError              its args cannot be stored
+    │   ├── InvalidArgsError              its args cannot be stored
+    │   └── UnknownJobKindError           the client has workers, but none for its kind
+    ├── ArgsDecodeError (ValueError)      a job's args are not what its worker's type asks for
     ├── InvalidParamsError (ValueError)   what a method was asked for cannot be, found before any SQL
     ├── NotFoundError (LookupError)       there is no such job or queue
     ├── JobRunningError                   a running job cannot be deleted or retried
+    ├── JobLostError                      a worker completes a job that is not its own any more
     ├── WaitTimeoutError (TimeoutError)   a job was not finalized in time
     ├── TransactionError                  the object given as ``tx`` cannot carry what is asked
     │   ├── AbortedError                  a transaction of ``client.transaction()`` had failed before its end
@@ -43,6 +46,26 @@ class InvalidArgsError(InvalidJobError):
     """A job's args cannot be encoded as the JSON object that River stores."""
 
 
+class UnknownJobKindError(InvalidJobError):
+    """No worker is registered for a job's kind: where the job was to be inserted, or where it was to be worked.
+
+    Parameters:
+        kind: The kind.
+        remedy: What to do, where there is somebody to do it.
+    """
+
+    def __init__(self, kind: str, remedy: str = "") -> None:
+        text = f"job kind is not registered in the client's Workers bundle: {kind}"
+        super().__init__(f"{text}; {remedy}" if remedy else text)
+
+
+class ArgsDecodeError(RiverError, ValueError):
+    """A job's args, as they are stored, are not what its worker's type asks for; the message begins with the place.
+
+    ``args.customer.id: Expected `int`, got `str```
+    """
+
+
 class InvalidParamsError(RiverError, ValueError):
     """A method was asked for what cannot be: an unknown state, a cursor of another listing, an id that is no id.
 
@@ -66,6 +89,24 @@ class JobRunningError(RiverError):
         super().__init__(
             f"job {job.id} is running: running jobs cannot be {what}. Cancel it by job_cancel({job.id}) and wait until "
             "its worker has stopped"
+        )
+        self.job = job
+
+
+class JobLostError(RiverError):
+    """A worker was to complete a job that it does not work any more: it was rescued, cancelled or worked by another.
+
+    Let it out, so that the worker's transaction rolls back: its effects belong to whoever works the job now.
+
+    Parameters:
+        job: The job as it is now.
+        attempt: The attempt that was to be completed.
+    """
+
+    def __init__(self, job: "JobRow", attempt: int) -> None:
+        super().__init__(
+            f"job {job.id} is {job.state} in attempt {job.attempt}, so that attempt {attempt} cannot complete it: roll "
+            "back what it has done"
         )
         self.job = job
 

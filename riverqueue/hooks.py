@@ -1,11 +1,12 @@
-"""Where users step into an insert: hooks at a point, middleware around the call (River's ``plugin.go``).
+"""Where users step in: hooks at a point, middleware around a call (River's ``plugin.go``).
 
-Hooks and middleware of `Client` are plain functions; those of `AsyncClient` may be coroutines.
+For inserts, hooks and middleware of `Client` are plain functions; those of `AsyncClient` may be coroutines. For work,
+which is done on a loop, middleware are coroutines, and hooks are either.
 """
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from riverqueue.errors import ConfigurationError
 from riverqueue.insert_params import JobInsertParams
@@ -13,6 +14,11 @@ from riverqueue.jobs import InsertResult
 
 #: What the innermost call of an insert returns: results, or for ``insert_many_fast`` a count.
 InsertOutcome: TypeAlias = list[InsertResult] | int
+
+
+#: What a hook and a middleware may have.
+_HOOKS = ("insert_begin", "work_begin", "work_end")
+_MIDDLEWARE = ("insert_many", "work")
 
 
 class InsertHook(Protocol):
@@ -41,6 +47,16 @@ class AsyncInsertMiddleware(Protocol):
         ...
 
 
+class OfArgs(NamedTuple):
+    """What the class of some args brings, innermost of all."""
+
+    insert_begin: list[Any]
+    work_begin: list[Any]
+    work_end: list[Any]
+    insert_many: list[Any]
+    work: list[Any]
+
+
 class Extensions:
     """A client's hooks and middleware, in the order River calls them.
 
@@ -67,23 +83,26 @@ class Extensions:
     ) -> None:
         self._asynchronous = asynchronous
         plugins, hooks, middleware = list(plugins), list(hooks), list(middleware)
-        self._check("plugins", plugins, "insert_begin", "insert_many")
-        self._check("hooks", hooks, "insert_begin")
-        self._check("middleware", middleware, "insert_many")
-        self._hooks = [*_with("insert_begin", plugins), *hooks]
-        self._middleware = [*_with("insert_many", plugins), *middleware]
-        self._of_type: dict[type, tuple[list[object], list[object]]] = {}
+        self._check("plugins", plugins, *_HOOKS, *_MIDDLEWARE)
+        self._check("hooks", hooks, *_HOOKS)
+        self._check("middleware", middleware, *_MIDDLEWARE)
+        self._hooks = having("insert_begin", [*plugins, *hooks])
+        self._middleware = having("insert_many", [*plugins, *middleware])
+        self.work_middleware: Sequence[Any] = having("work", [*plugins, *middleware])
+        self.work_begin: Sequence[Any] = having("work_begin", [*plugins, *hooks])
+        self.work_end: Sequence[Any] = having("work_end", [*plugins, *hooks])
+        self._of_type: dict[type, OfArgs] = {}
 
     def hooks(self, args: object) -> Sequence[Any]:
         """Return the hooks of one job, outermost first."""
-        return [*self._hooks, *self._by_args(args)[0]]
+        return [*self._hooks, *self.of_args(args).insert_begin]
 
     def middleware(self, jobs: Sequence[JobInsertParams]) -> Sequence[Any]:
         """Return the middleware of a batch, outermost first: each kind's once."""
         by_kind = {job.kind: job.args for job in reversed(jobs)}
         found = list(self._middleware)
         for kind in dict.fromkeys([job.kind for job in jobs]):
-            found += self._by_args(by_kind[kind])[1]
+            found += self.of_args(by_kind[kind]).insert_many
         return found
 
     def any_for(self, jobs: Sequence[JobInsertParams]) -> bool:
@@ -92,16 +111,19 @@ class Extensions:
 
     def any_of_args(self, args: object) -> bool:
         """Tell whether a job meets any hook or middleware at all."""
-        return bool(self._hooks or self._middleware) or any(self._by_args(args))
+        own = self.of_args(args)
+        return bool(self._hooks or self._middleware or own.insert_begin or own.insert_many)
 
-    def _by_args(self, args: object) -> tuple[list[object], list[object]]:
+    def of_args(self, args: object) -> "OfArgs":
+        """Return what the class of some args brings."""
         found = self._of_type.get(type(args))
         if found is None:
             plugins, hooks = _called(args, "plugins"), _called(args, "hooks")
-            self._check(f"plugins() of {type(args).__name__}", plugins, "insert_begin", "insert_many")
-            self._check(f"hooks() of {type(args).__name__}", hooks, "insert_begin")
-            found = ([*_with("insert_begin", plugins), *hooks], _with("insert_many", plugins))
-            self._of_type[type(args)] = found
+            self._check(f"plugins() of {type(args).__name__}", plugins, *_HOOKS, *_MIDDLEWARE)
+            self._check(f"hooks() of {type(args).__name__}", hooks, *_HOOKS)
+            found = self._of_type[type(args)] = OfArgs(
+                *[having(name, [*plugins, *hooks]) for name in _HOOKS], *[having(name, plugins) for name in _MIDDLEWARE]
+            )
         return found
 
     def _check(self, what: str, entries: list[object], *methods: str) -> None:
@@ -111,11 +133,13 @@ class Extensions:
                 raise ConfigurationError(f"{what}: {entry!r} has no method {' or '.join(methods)}")
             if self._asynchronous:
                 continue
-            if any(inspect.iscoroutinefunction(getattr(entry, method)) for method in found):
+            # Middleware of work, and its hooks, are called on the loop that the worker has.
+            if any(inspect.iscoroutinefunction(getattr(entry, method)) for method in found if "insert" in method):
                 raise ConfigurationError(f"{what}: {entry!r} is a coroutine's; use it with AsyncClient")
 
 
-def _with(method: str, entries: list[object]) -> list[object]:
+def having(method: str, entries: Iterable[object]) -> list[Any]:
+    """Return those that have a method."""
     return [entry for entry in entries if hasattr(entry, method)]
 
 

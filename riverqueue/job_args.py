@@ -185,7 +185,7 @@ def _encoder(cls: type) -> Callable[[Any], str]:
         return _spelled_by_itself
     if issubclass(cls, DictArgs):
         return lambda args: encoding.encode(args.args)
-    if hasattr(cls, "__pydantic_validator__") and hasattr(cls, "model_dump_json"):
+    if hasattr(cls, "__pydantic_serializer__"):
         return _spelled_by_pydantic
     if hasattr(cls, "__struct_fields__"):
         return _spelled_by_msgspec
@@ -220,7 +220,7 @@ def _decoded(text: bytes, what: str) -> str:
 
 def _spelled_by_pydantic(args: Any) -> str:
     try:
-        text: str = args.model_dump_json(by_alias=True)
+        text: str = args.__pydantic_serializer__.to_json(args, by_alias=True).decode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgsError(f"pydantic cannot encode {type(args).__name__}: {error}") from error
     return encoding.storable(encoding.respelled(text))
@@ -325,6 +325,6 @@ def _json_names(cls: Any) -> dict[str, str]:
     """Map fields to the names they have in JSON, where the two may differ."""
     if hasattr(cls, "__struct_encode_fields__"):
         return dict(zip(cls.__struct_fields__, cls.__struct_encode_fields__, strict=True))
-    if hasattr(cls, "model_fields"):
-        return {name: field.serialization_alias or name for name, field in cls.model_fields.items()}
+    if hasattr(cls, "__pydantic_fields__"):
+        return {name: field.serialization_alias or name for name, field in cls.__pydantic_fields__.items()}
     return {}

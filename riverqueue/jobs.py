@@ -1,14 +1,17 @@
 """A job as it stands in ``river_job``, and the result of inserting one."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 Row: TypeAlias = Sequence[Any]
+
+ArgsT = TypeVar("ArgsT")
 
 
 class JobState(StrEnum):
@@ -45,6 +48,8 @@ _STATES = {state.value: state for state in JobState}  # quicker than asking the 
 _TIMES = {2, 4, 6, 12}
 
 _ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
+
+_TOKEN = re.compile(r'[][{}]|"(?:[^"\\]|\\.)*"|[^][{},:"\s]+')
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,36 @@ def _decoded(text: str) -> list[Any]:
         return json.loads(text)  # type: ignore[no-any-return]
     except ValueError:  # an integer of more digits than Python reads
         return json.loads(text, parse_int=_integer)  # type: ignore[no-any-return]
+    except RecursionError:
+        return _nested(text)  # type: ignore[no-any-return]
+
+
+def _nested(text: str) -> Any:
+    """Decode what is nested more deeply than Python's decoder, which calls itself, can go."""
+    value: Any = None
+    outer: list[tuple[Any, str | None]] = []  # what is open, and the key of what comes next in it
+    for piece in _TOKEN.findall(text):
+        if piece in "]}":
+            value = outer.pop()[0]
+            continue
+        if outer and isinstance(outer[-1][0], dict) and outer[-1][1] is None:
+            outer[-1] = outer[-1][0], json.loads(piece)
+            continue
+        value = {"[": list, "{": dict}[piece]() if piece in "[{" else json.loads(piece, parse_int=_integer)
+        if outer:
+            _add(outer, value)
+        if piece in "[{":
+            outer.append((value, None))
+    return value
+
+
+def _add(outer: list[tuple[Any, str | None]], value: Any) -> None:
+    inside, key = outer[-1]
+    if isinstance(inside, list):
+        inside.append(value)
+    else:
+        inside[key] = value
+        outer[-1] = inside, None
 
 
 def _integer(digits: str) -> int | Decimal:
@@ -126,32 +161,22 @@ def _optional_time(text: str | None) -> datetime | None:
     return None if text is None else time_from_json(text)
 
 
-class JobRow:
-    """A job as it stood in the database at the moment it was read.
-
-    Nothing but the identity is decoded until something is looked at, so that a long list of jobs costs little.
-    """
+class _Job:
+    """All of a job but its args."""
 
     __slots__ = ("_decoded", "_text", "id")
 
     id: int
     """Identity, unique in its table."""
 
-    def __init__(self, row: Row) -> None:
-        self.id = row[0]
-        self._text: str = row[1]
-        self._decoded: list[Any] | None = None
+    _text: str
+    _decoded: list[Any] | None
 
     def _values(self) -> list[Any]:
         if self._decoded is None:
             decoded = self._decoded = _decoded(self._text)
             return decoded
         return self._decoded
-
-    @property
-    def args(self) -> dict[str, Any]:
-        """What the worker is given."""
-        return self._values()[0]  # type: ignore[no-any-return]
 
     @property
     def attempt(self) -> int:
@@ -240,22 +265,66 @@ class JobRow:
         """What its worker recorded as output; None if nothing."""
         return self.metadata.get("output")
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, JobRow) or self.id != other.id:
-            return False
-        return self._text == other._text or self._comparable() == other._comparable()
-
     def _comparable(self) -> list[Any]:
         # Sessions in other time zones spell the same times differently.
         return [
             time_from_json(value) if value and index in _TIMES else value for index, value in enumerate(self._values())
         ]
 
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        return f"<{name} id={self.id} kind={self.kind!r} state={self.state.value} queue={self.queue!r}>"
+
+
+class JobRow(_Job):
+    """A job as it stood in the database at the moment it was read.
+
+    Nothing but the identity is decoded until something is looked at, so that a long list of jobs costs little.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, row: Row) -> None:
+        self.id = row[0]
+        self._text = row[1]
+        self._decoded = None
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """What the worker is given."""
+        return self._values()[0]  # type: ignore[no-any-return]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, JobRow) or self.id != other.id:
+            return False
+        return self._text == other._text or self._comparable() == other._comparable()
+
     def __hash__(self) -> int:
         return hash(self.id)
 
-    def __repr__(self) -> str:
-        return f"<JobRow id={self.id} kind={self.kind!r} state={self.state.value} queue={self.queue!r}>"
+
+class Job(_Job, Generic[ArgsT]):
+    """A job as its worker gets it: all of the row, and `args` of the worker's own type.
+
+    Parameters:
+        row: The row.
+        args: What it carries, decoded.
+    """
+
+    __slots__ = ("args", "row")
+
+    args: ArgsT
+    """What it carries."""
+
+    row: JobRow
+    """The row it was made of."""
+
+    def __init__(self, row: JobRow, args: ArgsT) -> None:
+        self.id = row.id
+        self._text = row._text
+        self._decoded = row._decoded
+        self.row = row
+        self.args = args
 
 
 class InsertResult(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from riverqueue import insert_params, job_args, unique
 from riverqueue.errors import InvalidJobError
@@ -26,15 +26,35 @@ class Settled(NamedTuple):
     unique_opts: UniqueOpts | None
 
 
+class Kinds(Protocol):
+    """The kinds that a client works."""
+
+    def insert_opts(self, kind: str, /) -> InsertOpts | None:
+        """Return the options of a kind, if its worker has any.
+
+        Raises:
+            UnknownJobKindError: if there is no worker, and jobs without one are not to be inserted.
+        """
+        ...
+
+
 class Resolver:
     """Works out jobs: options by precedence, checked; args encoded; unique key computed.
 
     Parameters:
         max_attempts: The client's default.
         unique: Whether unique options count.
+        workers: Those of the client, which have options for the jobs of their kinds; others are refused.
     """
 
-    def __init__(self, *, max_attempts: int, unique: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        max_attempts: int,
+        unique: bool = True,
+        workers: Kinds | None = None,
+    ) -> None:
+        self._workers = workers
         self._max_attempts = max_attempts
         self._unique = unique
         self._default = self._settle(_NO_OPTS, _NO_OPTS)
@@ -71,6 +91,8 @@ class Resolver:
         kind = job_args.kind_of(args)
         encoded_args = job_args.encode_args(args)
         own = job_args.own_insert_opts(args)
+        if self._workers is not None:
+            own = _over(own, self._workers.insert_opts(kind))
         if own is not None:
             found = self._settle(_checked(opts), own)
         elif opts is None:
@@ -108,6 +130,20 @@ def _checked(opts: InsertOpts | None) -> InsertOpts:
     if not isinstance(opts, InsertOpts):
         raise InvalidJobError(f"insert_opts must be an InsertOpts, not {type(opts).__name__}")
     return opts
+
+
+def _over(own: InsertOpts | None, workers: InsertOpts | None) -> InsertOpts | None:
+    """Put the options of the args' class before those of the worker."""
+    if own is None or workers is None:
+        return own or workers
+    return InsertOpts(
+        max_attempts=_first(own.max_attempts, workers.max_attempts),
+        priority=_first(own.priority, workers.priority),
+        queue=_first(own.queue, workers.queue),
+        scheduled_at=_first(own.scheduled_at, workers.scheduled_at),
+        tags=_first(own.tags, workers.tags),
+        unique_opts=_first(own.unique_opts, workers.unique_opts),
+    )
 
 
 def _first(*values: Any) -> Any:

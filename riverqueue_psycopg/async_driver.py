@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import Lock
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import psycopg
@@ -14,12 +16,15 @@ from psycopg.rows import tuple_row
 
 from riverqueue.driver import BoundParams, CopyTarget, Paramstyle, Row, TransactionOptions
 from riverqueue.errors import AbortedError, ConfigurationError, UnavailableError
+from riverqueue.sql import quote
 from riverqueue_psycopg.handles import (
     ADAPTERS,
     ISOLATION,
     OWN,
     SERVER_PROCESS,
+    abort,
     check_idle,
+    check_listens,
     check_tx,
     encoded,
     is_pool,
@@ -85,6 +90,37 @@ class AsyncExecutor:
             return cursor.rowcount
 
 
+class AsyncListener:
+    """A psycopg connection that hears notifications."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self._executor = AsyncExecutor(connection)
+
+    async def listen(self, channel: str) -> None:
+        """Begin to hear a channel."""
+        await self._executor.fetch(f"LISTEN {quote(channel)}", ())
+
+    async def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
+        """Run one statement and return all its rows."""
+        fetching = asyncio.ensure_future(self._executor.fetch(sql, params))
+        try:
+            return await asyncio.shield(fetching)
+        except asyncio.CancelledError:
+            abort(self._connection)  # psycopg itself would ask the server to cancel, and wait for its answer
+            fetching.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody else asks for it
+            await asyncio.wait([fetching])
+            if not fetching.cancelled():
+                fetching.exception()  # taken, so that nobody says that it was not
+            raise
+
+    async def wait(self, seconds: float) -> Sequence[tuple[str, str]]:
+        """Return channel and payload of what was heard."""
+        return [
+            (heard.channel, heard.payload) async for heard in self._connection.notifies(timeout=seconds, stop_after=1)
+        ]
+
+
 class AsyncDriver:
     """Inserts jobs by psycopg on an event loop.
 
@@ -148,6 +184,21 @@ class AsyncDriver:
                 if not before and not connection.closed:
                     await connection.set_autocommit(False)
 
+    @asynccontextmanager
+    async def listener(self) -> AsyncGenerator[AsyncListener]:
+        """Open a connection of its own to hear notifications on, made as those of the pool are."""
+        check_listens(self.bound)
+        pool: Any = await self._pool()
+        conninfo, kwargs = await _called(pool.conninfo), await _called(pool.kwargs) or {}
+        try:
+            connection = await pool.connection_class.connect(conninfo, **{**kwargs, "autocommit": True})
+        except psycopg.OperationalError as error:
+            raise UnavailableError(f"the database cannot be reached: {error}") from error
+        try:
+            yield AsyncListener(connection)
+        finally:
+            await connection.close()
+
     async def close(self) -> None:
         """Close the pool made from a connection string; what the caller owns stays open."""
         async with self._lock:
@@ -203,6 +254,12 @@ async def _new_pool(conninfo: str) -> AsyncConnectionPool[Any]:
     pool = AsyncConnectionPool(conninfo, min_size=1, max_size=8, open=False, name="riverqueue", kwargs=settings)
     await pool.open()
     return pool
+
+
+async def _called(value: Any) -> Any:
+    """Return a pool's argument, or what it gives: a value or something to await."""
+    value = value() if callable(value) else value
+    return await value if isawaitable(value) else value
 
 
 @asynccontextmanager

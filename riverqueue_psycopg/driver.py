@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,12 +15,15 @@ from psycopg.rows import tuple_row
 
 from riverqueue.driver import BoundParams, CopyTarget, Paramstyle, Row, TransactionOptions
 from riverqueue.errors import AbortedError, ConfigurationError, UnavailableError
+from riverqueue.sql import quote
 from riverqueue_psycopg.handles import (
     ADAPTERS,
     ISOLATION,
     OWN,
     SERVER_PROCESS,
+    abort,
     check_idle,
+    check_listens,
     check_tx,
     encoded,
     is_pool,
@@ -86,6 +89,30 @@ class Executor:
             return cursor.rowcount
 
 
+class Listener:
+    """A psycopg connection that hears notifications."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._executor = Executor(connection)
+
+    def listen(self, channel: str) -> None:
+        """Begin to hear a channel."""
+        self._executor.fetch(f"LISTEN {quote(channel)}", ())
+
+    def fetch(self, sql: str, params: BoundParams) -> Sequence[Row]:
+        """Run one statement and return all its rows."""
+        return self._executor.fetch(sql, params)
+
+    def wait(self, seconds: float) -> Sequence[tuple[str, str]]:
+        """Return channel and payload of what was heard."""
+        return [(heard.channel, heard.payload) for heard in self._connection.notifies(timeout=seconds, stop_after=1)]
+
+    def abort(self) -> None:
+        """Break the connection, from any thread."""
+        abort(self._connection)
+
+
 class Driver:
     """Inserts jobs by psycopg.
 
@@ -148,6 +175,19 @@ class Driver:
                 if not before and not connection.closed:
                     connection.autocommit = False
 
+    @contextmanager
+    def listener(self) -> Generator[Listener]:
+        """Open a connection of its own to hear notifications on, made as those of the pool are."""
+        check_listens(self.bound)
+        pool: Any = self._pool()
+        conninfo, kwargs = _called(pool.conninfo), _called(pool.kwargs) or {}
+        try:
+            connection = pool.connection_class.connect(conninfo, **{**kwargs, "autocommit": True})
+        except psycopg.OperationalError as error:
+            raise UnavailableError(f"the database cannot be reached: {error}") from error
+        with closing(connection):
+            yield Listener(connection)
+
     def close(self) -> None:
         """Close the pool made from a connection string; what the caller owns stays open."""
         with self._lock:
@@ -201,6 +241,11 @@ def _new_pool(conninfo: str) -> ConnectionPool[Any]:
     from psycopg_pool import ConnectionPool
 
     return ConnectionPool(conninfo, min_size=1, max_size=8, open=True, name="riverqueue", kwargs=settings)
+
+
+def _called(value: Any) -> Any:
+    """Return a pool's argument, or what it gives."""
+    return value() if callable(value) else value
 
 
 @contextmanager

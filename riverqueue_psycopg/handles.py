@@ -1,6 +1,8 @@
 """What psycopg handles River accepts, and what it says about the others."""
 
+import socket
 import sys
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -55,6 +57,29 @@ def is_pool(source: object, name: str) -> bool:
     """Tell whether this is one of psycopg_pool's pools, without importing a package that may not be there."""
     module = sys.modules.get("psycopg_pool")
     return module is not None and isinstance(source, getattr(module, name))
+
+
+def abort(connection: Any) -> None:
+    """Break a connection, whatever waits for its server: that is told of it as if the server had hung up."""
+    with suppress(OSError, psycopg.OperationalError):
+        of_libpq = socket.socket(fileno=connection.fileno())
+        try:
+            of_libpq.shutdown(socket.SHUT_RDWR)
+        finally:
+            of_libpq.detach()  # libpq closes it
+
+
+def check_listens(bound: bool) -> None:
+    """Refuse to listen where there is but the caller's own connection.
+
+    Raises:
+        ConfigurationError: saying what to do.
+    """
+    if bound:
+        raise ConfigurationError(
+            "a driver made from a connection of yours cannot open others to listen on: make it from a pool or a "
+            "connection string"
+        )
 
 
 def check_tx(tx: Any, expected: type[Any], other: type[Any]) -> None:

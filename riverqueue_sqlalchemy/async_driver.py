@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import (
     async_sessionmaker,
 )
 
-from riverqueue.driver import BoundParams, CopyTarget, Row, TransactionOptions
+from riverqueue.driver import AsyncListener, BoundParams, CopyTarget, Row, TransactionOptions
 from riverqueue.errors import ConfigurationError, TransactionError
 from riverqueue.sql import Paramstyle
 from riverqueue_sqlalchemy import driver as sync
@@ -227,6 +227,13 @@ class AsyncDriver(Generic[BeginT]):
                 yield AsyncExecutor(connection)
         else:
             yield AsyncExecutor(AsyncConnection(AsyncEngine(bind.engine), bind))
+
+    def listener(self) -> AbstractAsyncContextManager[AsyncListener]:
+        """Open a connection to hear notifications on, one of the engine's but not of its pool."""
+        from riverqueue_sqlalchemy.async_listener import listening
+
+        bind = self._bind()
+        return listening(bind if isinstance(bind, Engine) else bind.engine)
 
     def _bind(self) -> Engine | Connection:
         """Return the engine or connection that SQLAlchemy's async handles are a face of."""

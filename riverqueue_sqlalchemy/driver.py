@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 from sqlalchemy import Connection, Engine, exc
 from sqlalchemy.engine import TwoPhaseTransaction
 
-from riverqueue.driver import BoundParams, CopyTarget, Row, TransactionOptions
+from riverqueue.driver import BoundParams, CopyTarget, Listener, Row, TransactionOptions
 from riverqueue.errors import ConfigurationError
 from riverqueue.sql import Paramstyle
 from riverqueue_sqlalchemy.handles import (
@@ -194,6 +194,13 @@ class Driver(Generic[BeginT]):
                 yield Executor(connection)
         else:
             yield Executor(bind) if isolation_of(bind) == "AUTOCOMMIT" else self.unwrap(bind)
+
+    def listener(self) -> AbstractContextManager[Listener]:
+        """Open a connection to hear notifications on, one of the engine's but not of its pool."""
+        from riverqueue_sqlalchemy.listener import listening
+
+        bind = self._bind()
+        return listening(bind if isinstance(bind, Engine) else bind.engine)
 
     def _bind(self) -> Engine | Connection:
         source = self._source

@@ -17,7 +17,7 @@ from riverqueue.insert_params import ArgsOrCallable, InsertManyParams, JobInsert
 from riverqueue.jobs import InsertResult
 from riverqueue.notify_limiter import NotifyLimiter
 from riverqueue.operations import insert as operations
-from riverqueue.resolver import Resolver
+from riverqueue.resolver import Kinds, Resolver
 
 #: Jobs worked out at a time while the server copies those before.
 STREAM_JOBS = 500
@@ -39,12 +39,15 @@ class AsyncInserts(AsyncBase[TxT, BeginT]):
         extensions: Extensions,
         refuse_repeated_unique_keys: bool,
         disable_unique_enforcement: bool,
+        workers: Kinds | None,
     ) -> None:
         super().__init__(driver, schema, clock)
         self._limiter = NotifyLimiter(self._clock, config.checked_cooldown(fetch_cooldown))
         self._extensions = extensions
         self._resolver = Resolver(
-            max_attempts=config.checked_max_attempts(max_attempts), unique=not disable_unique_enforcement
+            max_attempts=config.checked_max_attempts(max_attempts),
+            unique=not disable_unique_enforcement,
+            workers=workers,
         )
         self._refuse_repeated_unique_keys = refuse_repeated_unique_keys
 

@@ -6,13 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 from riverqueue import checks
-from riverqueue.errors import WaitTimeoutError
+from riverqueue.errors import InvalidParamsError, JobLostError, WaitTimeoutError
 from riverqueue.faces.async_base import AsyncBase, BeginT, TxT
 from riverqueue.job_counts import JobCounts
 from riverqueue.job_params import UNSET, JobDeleteManyParams, JobListParams, JobListResult
-from riverqueue.jobs import JobRow
+from riverqueue.jobs import Job, JobRow, JobState
 from riverqueue.operations import job as operations
+from riverqueue.operations.work import job_complete
 from riverqueue.waiting import delays, sleep_async
+from riverqueue.work_context import metadata_of
 
 
 class AsyncJobs(AsyncBase[TxT, BeginT]):
@@ -187,6 +189,33 @@ class AsyncJobs(AsyncBase[TxT, BeginT]):
         job_id = checks.job_id(job_id)
         merged = _merged(output, metadata)
         return await self._database.ask(lambda _: operations.job_update(job_id, merged), tx)
+
+    async def job_complete(self, job: JobRow | Job[Any], *, tx: TxT) -> JobRow:
+        """Complete a job in the transaction in which its worker writes: both are done, or neither.
+
+        To be called by the worker, which then commits `tx` and returns. If the transaction rolls back, the job has not
+        been completed, and its attempt ends as the worker does. As River's ``JobCompleteTx``.
+
+        Parameters:
+            job: The job that is being worked.
+            tx: Your transaction.
+
+        Returns:
+            The job as it is now.
+
+        Raises:
+            NotFoundError: if it is gone.
+            JobLostError: if it is not running in this attempt any more; roll back.
+            InvalidParamsError: if it was not running when it was fetched.
+        """
+        if job.state is not JobState.RUNNING:
+            raise InvalidParamsError(f"job {job.id} is {job.state}: only a running job can be completed, by its worker")
+        job_id, attempt, now = job.id, job.attempt, self._clock.now()
+        metadata = metadata_of(job_id)
+        done = await self._database.ask(lambda _: job_complete(job_id, attempt, now, metadata), tx)
+        if done.state is not JobState.COMPLETED or done.attempt != attempt:
+            raise JobLostError(done, attempt)
+        return done
 
     async def wait(self, job_id: int, *, timeout: timedelta | float | None = None) -> JobRow:
         """Return a job once it is completed, cancelled or discarded.

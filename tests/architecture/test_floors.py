@@ -13,10 +13,14 @@ def run(code: str) -> str:
     return done.stdout
 
 
+def modules_of(statement: str) -> set[str]:
+    """All modules that a program with this import has."""
+    return set(run(f"import sys; {statement}; print(' '.join(sorted(sys.modules)))").split())
+
+
 def imported_by(statement: str) -> set[str]:
     """The top-level packages, and the standard library's asyncio, that a program with this import has."""
-    names = run(f"import sys; {statement}; print(' '.join(sorted(sys.modules)))").split()
-    return {name.split(".")[0] for name in names}
+    return {name.split(".")[0] for name in modules_of(statement)}
 
 
 def test_floors_hold():
@@ -41,6 +45,23 @@ def test_an_insert_only_program_imports_no_more_than_it_uses(statement):
     if "sqlalchemy" not in statement:
         unwanted |= {"sqlalchemy", "asyncio"} - ({"asyncio"} if "psycopg" in statement else set())
     assert not imported_by(statement) & unwanted
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("import riverqueue", "pass"),
+        ("import riverqueue, riverqueue_psycopg", "import psycopg, psycopg_pool"),
+        ("import riverqueue, riverqueue_sqlalchemy", "import sqlalchemy"),
+    ],
+)
+def test_an_insert_only_program_imports_no_worker(ours, theirs):
+    """Nothing of what works jobs, nor what that needs, unless the database library brings it."""
+    imported = modules_of(ours) - modules_of(theirs)
+    packages = {"concurrent", "msgspec", "multiprocessing", "pickle", "pydantic", "resource", "signal"}
+    if "psycopg" not in ours:
+        packages |= {"asyncio"}
+    assert not {name for name in imported if name.startswith("riverqueue.runtime") or name.split(".")[0] in packages}
 
 
 def test_the_sync_faces_are_generated():

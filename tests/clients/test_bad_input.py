@@ -165,7 +165,7 @@ def test_an_empty_batch_is_refused(client):
         ({"fetch_cooldown": timedelta(0)}, "1 ms"),
         ({"hooks": [object()]}, "insert_begin"),
         ({"middleware": [object()]}, "insert_many"),
-        ({"plugins": [object()]}, "insert_begin or insert_many"),
+        ({"plugins": [object()]}, "insert_begin or work_begin"),
     ],
 )
 def test_an_option_that_cannot_work_is_refused(options, says):

@@ -1,7 +1,7 @@
 """Type-checks as it stands; never run."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, assert_type
 
 import psycopg
@@ -16,21 +16,89 @@ from riverqueue import (
     AsyncClient,
     AttemptError,
     Client,
+    Event,
+    EventKind,
     InsertManyParams,
     InsertOpts,
     InsertResult,
+    Job,
+    JobLogs,
     JobRow,
     JobState,
+    QueueConfig,
+    TransactionalWorker,
+    TransactionOptions,
     UniqueOpts,
+    Worker,
+    Workers,
 )
 from riverqueue_sqlalchemy import models
 from riverqueue_sqlalchemy.models import RiverJob
+
+workers = Workers()
 
 
 @dataclass
 class SortArgs:
     kind: ClassVar[str] = "sort"
     strings: list[str]
+
+
+@workers.work(
+    SortArgs, timeout=timedelta(seconds=1), next_retry=lambda job: job.scheduled_at if job.args.strings else None
+)
+async def sort(job: Job[SortArgs]) -> None:
+    assert_type(job.args, SortArgs)
+    assert_type(job.args.strings, list[str])
+    assert_type(job.attempt, int)
+    assert_type(job.row, JobRow)
+
+
+@workers.work("thumbnail", executor="thread")
+def thumbnail(job: Job[dict[str, Any]]) -> None:
+    assert_type(job.args, dict[str, Any])
+
+
+@workers.work(SortArgs, transaction=True, kind_aliases=["charge"])
+async def charge(job: Job[SortArgs], tx: AsyncSession) -> None:
+    await tx.commit()
+
+
+@workers.work("plain", transaction=TransactionOptions(isolation_level="SERIALIZABLE"))
+def plain(job: Job[dict[str, Any]], tx: "psycopg.Connection[tuple[int]]") -> None:
+    tx.execute("SELECT 1")
+
+
+class SortWorker(Worker[SortArgs]):
+    async def work(self, job: Job[SortArgs]) -> None:
+        assert_type(job.args, SortArgs)
+
+    def timeout(self, job: Job[SortArgs]) -> timedelta | None:
+        return timedelta(seconds=len(job.args.strings))
+
+
+class ChargeWorker(TransactionalWorker[SortArgs, Session]):
+    def work(self, job: Job[SortArgs], tx: Session) -> None:
+        tx.flush()
+
+
+assert_type(workers.add(SortWorker()), SortWorker)
+workers.add(ChargeWorker())
+
+
+async def works(engine: AsyncEngine) -> None:
+    client = AsyncClient(
+        riverqueue_sqlalchemy.AsyncDriver(engine),
+        workers=workers,
+        queues={"default": 10, "images": QueueConfig(max_workers=2, executor="process")},
+        plugins=[JobLogs()],
+    )
+    with client.subscribe(EventKind.JOB_COMPLETED) as events:
+        async with client:
+            event = await events.get()
+            assert_type(event, Event | None)
+    handle = await client.start()
+    await handle.stop_and_cancel()
 
 
 class OwnJson:

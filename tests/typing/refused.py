@@ -1,5 +1,7 @@
 """Every line marked ``# refused`` must be an error, and no other; never run."""
 
+from typing import Any
+
 import psycopg
 import sqlalchemy
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -7,7 +9,7 @@ from sqlalchemy.orm import Session
 
 import riverqueue_psycopg
 import riverqueue_sqlalchemy
-from riverqueue import AsyncClient, Client, InsertOpts
+from riverqueue import AsyncClient, Client, InsertOpts, Job, JobSnooze, QueueConfig, Worker, Workers
 from riverqueue_sqlalchemy import models
 
 
@@ -20,6 +22,47 @@ class Args:
 
 class NoKind:
     pass
+
+
+workers = Workers()
+
+
+@workers.work(Args)  # refused
+async def another_class(job: Job[NoKind]) -> None: ...
+
+
+@workers.work(Args)  # refused
+async def no_transaction_was_asked_for(job: Job[Args], tx: Session) -> None: ...
+
+
+@workers.work(Args, transaction=True)  # refused
+async def no_place_for_the_transaction(job: Job[Args]) -> None: ...
+
+
+@workers.work("kind")  # refused
+def what_it_returns_would_be_lost(job: Job[dict[str, Any]]) -> int:
+    return 1
+
+
+@workers.work("kind", timeout=5)  # refused
+def no_timedelta(job: Job[dict[str, Any]]) -> None: ...
+
+
+@workers.work("kind", executor="fiber")  # refused
+def no_executor(job: Job[dict[str, Any]]) -> None: ...
+
+
+@workers.work("kind", patience=1)  # refused
+def no_such_option(job: Job[dict[str, Any]]) -> None: ...
+
+
+class WrongWorker(Worker[Args]):
+    def work(self, job: Job[NoKind]) -> None: ...  # refused
+
+
+workers.add(another_class)  # refused
+JobSnooze(5)  # refused
+QueueConfig(max_workers=1, executor="fiber")  # refused
 
 
 def refused(

@@ -7,9 +7,12 @@ from typing import Any
 
 from riverqueue import AsyncClient, InsertManyParams, TransactionOptions
 from riverqueue.driver import AsyncDriver
-from riverqueue.testing.conformance.async_harness import AsyncHarness, fetch
+from riverqueue.testing.conformance.async_harness import fetch
+from riverqueue.testing.conformance.async_listening import Listening, heard, pid
 from riverqueue.testing.conformance.expect import raises
 from riverqueue.testing.conformance.sample import SORT, UNIQUE, numbered, stored, stored_queue
+
+_CHANNEL = "public.river_insert"
 
 _OTHERS_BUSY = (
     "SELECT count(*), pg_sleep(0.005)::text FROM pg_stat_activity "
@@ -17,7 +20,7 @@ _OTHERS_BUSY = (
 )
 
 
-class Cancellation(AsyncHarness):
+class Cancellation(Listening):
     """A task cancelled in the middle of a statement leaves no connection in the middle of it."""
 
     async def test_an_insert_of_our_own_is_cancelled(self) -> None:
@@ -103,6 +106,35 @@ class Cancellation(AsyncHarness):
                 with suppress(asyncio.CancelledError):
                     await task
                 await begin()
+
+    async def test_a_wait_for_notifications_is_cancelled_at_any_moment(self) -> None:
+        async with self.listener() as listener:
+            await listener.listen(_CHANNEL)
+            expected: list[tuple[str, str]] = []
+            found: list[tuple[str, str]] = []
+            for moments in (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144):
+                waiting = asyncio.create_task(listener.wait(600))
+                for _ in range(moments):
+                    await asyncio.sleep(0)
+                waiting.cancel()
+                with suppress(asyncio.CancelledError):
+                    found += await waiting
+                await self.notify(_CHANNEL, str(moments))
+                expected.append((_CHANNEL, str(moments)))
+            found += await heard(listener, len(expected) - len(found))
+            assert found == expected
+            assert [tuple(row) for row in await listener.fetch("SELECT 1", ())] == [(1,)]
+
+    async def test_a_statement_of_a_listener_is_cancelled(self) -> None:
+        await self.store(stored(1000))
+        async with self.driver() as other:
+            async with self.undone(other) as tx:
+                await fetch(other, tx, "SELECT FROM river_job FOR UPDATE")
+                async with self.listener() as listener:
+                    process = await pid(listener)
+                    await self._cancelled(asyncio.create_task(listener.fetch("DELETE FROM river_job", ())))
+            gone = "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = @pid::int"
+            await self._until(gone, pid=process)
 
     async def _cancelled(self, task: "asyncio.Task[Any]") -> None:
         await self.until_blocked()

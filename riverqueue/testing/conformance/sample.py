@@ -1,6 +1,7 @@
 """Jobs, queues and a clock for the suite."""
 
 from datetime import UTC, datetime, timedelta
+from inspect import getmembers
 from typing import Any
 
 from riverqueue import DictArgs, InsertOpts, JobRow, UniqueOpts
@@ -94,5 +95,5 @@ class SetClock:
 
 def columns(job: JobRow) -> dict[str, Any]:
     """Return what a job's row holds, except its identity."""
-    names = [name for name, value in vars(JobRow).items() if isinstance(value, property) and name != "id"]
+    names = [name for name, _ in getmembers(JobRow, lambda member: isinstance(member, property)) if name != "id"]
     return {name: getattr(job, name) for name in names}

@@ -1,5 +1,6 @@
 """The suite for sync drivers; the tests themselves are generated from the async ones."""
 
+from riverqueue.testing.conformance.aborting import Aborting
 from riverqueue.testing.conformance.connections import Connections
 from riverqueue.testing.conformance.inserts import Inserts
 from riverqueue.testing.conformance.jobs import Jobs
@@ -13,6 +14,6 @@ from riverqueue.testing.conformance.values import Values
 
 
 class DriverConformance(
-    Values, Transactions, Inserts, Unique, Jobs, Lists, Queues, Notifications, Servers, Connections
+    Values, Transactions, Inserts, Unique, Jobs, Lists, Queues, Notifications, Servers, Connections, Aborting
 ):
     """All that is asked of a driver; subclass it, and override what `Harness` lists."""
