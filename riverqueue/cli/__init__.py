@@ -1,4 +1,4 @@
-"""The command ``riverqueue``: migrates, inserts, and looks after jobs and queues.
+"""The command ``riverqueue``: migrates, works jobs, inserts them, and looks after jobs and queues.
 
 Each command imports what it needs when it runs, so that ``--help`` costs next to nothing.
 """

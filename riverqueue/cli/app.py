@@ -19,6 +19,7 @@ from riverqueue.cli.redaction import redacted
 from riverqueue.cli.settings import Settings, setting_options
 from riverqueue.cli.stats import stats
 from riverqueue.cli.version import print_version, version
+from riverqueue.cli.work import work
 
 
 class _PipeError(Exception):
@@ -88,7 +89,7 @@ def _report(error: Exception, text: str, settings: Settings) -> None:
 @setting_options
 @click.pass_context
 def app(context: click.Context, *, version: bool) -> None:
-    """River, the job queue on PostgreSQL: migrate, insert, look after jobs and queues.
+    """River, the job queue on PostgreSQL: migrate, work jobs, insert them, look after jobs and queues.
 
     The database is that of --database-url; else that of the variable DATABASE_URL; else that of libpq's variables
     PGHOST, PGDATABASE, PGUSER, PGSERVICE and so on. What a URL leaves open, libpq's variables fill in, such as
@@ -102,5 +103,7 @@ def app(context: click.Context, *, version: bool) -> None:
         click.echo(context.get_help())
 
 
-for command in (migrate_up, migrate_down, migrate_list, migrate_get, validate, insert, jobs, queues, stats, version):
+_MIGRATIONS = (migrate_up, migrate_down, migrate_list, migrate_get, validate)
+
+for command in (*_MIGRATIONS, work, insert, jobs, queues, stats, version):
     app.add_command(command)

@@ -95,6 +95,14 @@ def setting_options(command: CommandT) -> CommandT:
     return command
 
 
+def with_debug(command: CommandT) -> CommandT:
+    """Give a command that does not connect by itself ``--debug``, and the `Settings` as its first argument."""
+    taking: Any = click.make_pass_decorator(Settings, ensure=True)(command)
+    help_text = "Show tracebacks of errors."
+    option = click.option("--debug", is_flag=True, expose_value=False, callback=_remember, help=help_text)
+    return option(taking)  # type: ignore[no-any-return]
+
+
 def with_settings(command: CommandT) -> CommandT:
     """Give a command the options of every command, and the `Settings` as its first argument."""
     taking: Any = click.make_pass_decorator(Settings, ensure=True)(command)

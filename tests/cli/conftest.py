@@ -1,9 +1,10 @@
 """The command line in this process, on a real database."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -11,6 +12,9 @@ from click.testing import CliRunner, Result
 
 from riverqueue.cli.app import app
 from riverqueue.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.cli.working import Worker
 
 
 @dataclass
@@ -79,3 +83,12 @@ def insert(cli: CommandLine) -> Callable[..., int]:
         return int(job_id)
 
     return inserted
+
+
+@pytest.fixture
+def worker(cli: CommandLine, tmp_path: Path) -> "Iterator[Worker]":
+    """Runs ``riverqueue work``."""
+    from tests.cli.working import worker
+
+    with worker(cli, tmp_path) as made:
+        yield made

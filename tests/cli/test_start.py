@@ -15,6 +15,7 @@ import pytest
 
 from riverqueue.cli.app import app
 from tests.cli.conftest import CommandLine
+from tests.support.signals import hear_ctrl_c
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -49,7 +50,13 @@ def run(*words: str, code: int = 0, **variables: str) -> subprocess.CompletedPro
 def start(*words: str, stdout: int = subprocess.PIPE, **variables: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "riverqueue", *words]
     return subprocess.Popen(
-        command, env=environment(**variables), stdout=stdout, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        env=environment(**variables),
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=hear_ctrl_c,
     )
 
 

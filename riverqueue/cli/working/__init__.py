@@ -1,0 +1,1 @@
+"""What ``riverqueue work`` is made of; imported when it runs."""
