@@ -9,10 +9,15 @@ import pytest
 
 from tests.interop.adapter import Adapter, go_command, python_command
 from tests.interop.scene import Listener
+from tests.interop.sides import LastingSides, Sides
 from tests.interop.stacks import STACKS
 from tests.support.go import go_missing_reason, peer
+from tests.support.server import create_database, drop_databases, url_for
 
 DID_NOT_RUN = "INTEROP WITH GO DID NOT RUN"
+
+#: The stacks over which all that belongs to working is tested: both faces, three libraries, engine and pool.
+WORKING_STACKS = ["psycopg-async", "psycopg", "async-engine-asyncpg", "sqlalchemy-psycopg2"]
 
 #: Starts an adapter: "go" or the name of a stack.
 Start = Callable[..., Adapter]
@@ -42,17 +47,27 @@ def go_program() -> Path:
     return peer()
 
 
+@pytest.fixture(scope="session")
+def launch(request: pytest.FixtureRequest) -> Start:
+    """Start adapters on a given database, and leave ending them to the caller."""
+
+    def launch(name: str, url: str, *, extended: bool = True) -> Adapter:
+        if name == "go":
+            command = go_command(request.getfixturevalue("go_program"), extended=extended)
+        else:
+            command = python_command(name, extended=extended)
+        return Adapter(command, url, f"interop {name}")
+
+    return launch
+
+
 @pytest.fixture
-def start_on(request: pytest.FixtureRequest) -> Iterator[Start]:
+def start_on(launch: Start) -> Iterator[Start]:
     """Start adapters on a given database; each must end with status 0 after the test."""
     with ExitStack() as ends:
 
         def start(name: str, url: str, *, extended: bool = True) -> Adapter:
-            if name == "go":
-                command = go_command(request.getfixturevalue("go_program"), extended=extended)
-            else:
-                command = python_command(name, extended=extended)
-            adapter = Adapter(command, url, f"interop {name}")
+            adapter = launch(name, url, extended=extended)
             ends.callback(_end, adapter)
             return adapter
 
@@ -94,6 +109,46 @@ def pair(request: pytest.FixtureRequest, start: Start) -> tuple[Adapter, Adapter
     names = ["go", "psycopg"]
     first, second = names if request.param == "go first" else reversed(names)
     return start(first), start(second)
+
+
+@pytest.fixture(scope="session")
+def lasting_database_url(server_url: str, template_database: str, _database_names: Iterator[str]) -> Iterator[str]:
+    """A database for adapters that outlive a test."""
+    name = next(_database_names)
+    create_database(server_url, name, template_database)
+    yield url_for(server_url, name)
+    drop_databases(server_url, name)
+
+
+def _directions() -> Iterator[object]:
+    for stack in WORKING_STACKS:
+        yield pytest.param((stack, True), id=f"{stack} works")
+    for stack in WORKING_STACKS[:2]:  # Go works alike what was inserted alike
+        yield pytest.param((stack, False), id=f"go works for {stack}")
+
+
+@pytest.fixture(scope="session", params=_directions())
+def lasting(
+    request: pytest.FixtureRequest, launch: Start, lasting_database_url: str, go_program: Path
+) -> Iterator[LastingSides]:
+    """Both adapters, and which of them works, for all tests that ask for `sides`: starting them takes longest."""
+    with LastingSides(lambda name: launch(name, lasting_database_url), *request.param) as lasting:
+        yield lasting
+
+
+@pytest.fixture
+def sides(lasting: LastingSides, lasting_database_url: str) -> Iterator[Sides]:
+    """One inserts what the other works, both ways."""
+    with psycopg.connect(lasting_database_url, autocommit=True) as db:
+        yield lasting.sides(db)
+        lasting.rest()
+        db.execute("TRUNCATE river_job, river_queue, river_leader RESTART IDENTITY")
+
+
+@pytest.fixture(params=WORKING_STACKS)
+def working_stack(request: pytest.FixtureRequest, go_program: Path) -> str:
+    """A stack that works."""
+    return request.param  # type: ignore[no-any-return]
 
 
 @pytest.fixture

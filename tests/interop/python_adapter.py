@@ -3,15 +3,17 @@
     python -m tests.interop.python_adapter --stack psycopg [--extended]
 
 It knows what the client can do: ``cancel``, ``handshake``, ``insert`` (always one call of ``insert_many``, also for
-one job), ``list``, ``migrate``, ``queue``, ``retry``, ``tx_begin`` and ``tx_end``. What belongs to working jobs
-(``release``, ``request_resign``, ``start``, ``stats``, ``stop``) is refused as unknown, −32601.
+one job), ``list``, ``migrate``, ``queue``, ``release``, ``retry``, ``start``, ``stats``, ``stop``, ``tx_begin`` and
+``tx_end``. Our client cannot lead yet: ``request_resign`` is refused as unknown, −32601, and a ``start`` with what only
+leaders do, −32002.
 
 Where the client says no and Go's does not, the adapter gives Go's answer: a running job that is to be retried is
 returned as it is, and a batch with a unique key twice is refused.
 
 ``--extended`` adds what only our own tests use, as in the Go adapter: ``count``, ``delete``, ``delete_many``, ``get``,
 ``insert_args``, ``insert_fast``, ``queue_get``, ``queue_list``, ``unique_key`` and ``update``, and a list by
-``tags_any``; and, which the Go adapter has not, ``wait`` and an ``update`` of ``metadata``.
+``tags_any``; and, which the Go adapter has not, ``wait``, an ``update`` of ``metadata`` and a ``start`` that is
+``unobserved``.
 """
 
 from __future__ import annotations
@@ -32,10 +34,11 @@ from riverqueue import DictArgs, InsertManyParams, InsertOpts, JobInsertParams, 
 from riverqueue.driver import sqlstate
 from riverqueue.errors import NotFoundError, RiverError
 from tests.interop import adapter as codes
-from tests.interop import administration, shown
+from tests.interop import administration, shown, working
 from tests.interop.administration import SCOPE
 from tests.interop.stacks import STACKS, Stack, engine_arguments, settle
-from tests.interop.strict import RAW, TIME, ShapeError, decode, parse
+from tests.interop.strict import RAW, TIME, RefusedError, ShapeError, decode, parse
+from tests.interop.working import Working
 
 KIND = "conformance_echo"
 
@@ -74,14 +77,6 @@ EXTENDED: dict[str, dict[str, Any]] = {
         **UNIQUE,
     },
 }
-
-
-class RefusedError(Exception):
-    """A request is answered with this error."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class TextArgs:
@@ -137,6 +132,8 @@ class PythonAdapter:
     def __init__(self, stack: Stack, url: str, *, extended: bool) -> None:
         self._methods = METHODS | (EXTENDED if extended else {})
         self._administration = administration.METHODS | (administration.EXTENDED if extended else {})
+        self._work = working.METHODS | (working.EXTENDED if extended else {})
+        self._working = Working(stack)
         self._stack = stack
         self._url = url
         self._clients: dict[str, Any] = {}
@@ -154,7 +151,8 @@ class PythonAdapter:
             return answer | {"error": {"code": refusal.code, "message": str(refusal)}}
 
     async def close(self) -> None:
-        """Roll back what is open, and close the database."""
+        """Stop working, roll back what is open, and close the database."""
+        await self._working.close()
         for name in list(self._transactions):
             await self.tx_end(tx=name)
         await self._stack.close()
@@ -178,6 +176,8 @@ class PythonAdapter:
         if name in self._administration:
             shape, act = self._administration[name]
             return await self._administer(act, **decode(params, shape, "params"))
+        if name in self._work:
+            return await getattr(self._working, name)(**decode(params, self._work[name], "params"))
         if name in self._methods:
             return await getattr(self, name)(**decode(params, self._methods[name], "params"))
         raise RefusedError(codes.METHOD_NOT_FOUND, f"unknown method {name!r}")

@@ -36,6 +36,7 @@ class Stack:
     """
 
     def __init__(self, name: str, url: str, application_name: str) -> None:
+        self.name = name
         self._make = STACKS[name]
         self._url = url
         self._application_name = application_name
@@ -46,8 +47,12 @@ class Stack:
         """Make a client, sync or async as the stack is; all clients share one driver."""
         if self._driver is None:
             self._driver = await self._make(self._url, self._application_name, self._ends)
-        asynchronous = inspect.iscoroutinefunction(self._driver.unwrap)
-        return (AsyncClient if asynchronous else Client)(self._driver, **options)
+        return (AsyncClient if self.is_async else Client)(self._driver, **options)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether its clients are async."""
+        return "async" in self.name
 
     async def close(self) -> None:
         """Close pools and engines."""

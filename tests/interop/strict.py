@@ -23,6 +23,14 @@ class Number(str):
     __slots__ = ()
 
 
+class RefusedError(Exception):
+    """A request is answered with this error."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class ShapeError(ValueError):
     """Params do not have the shape the method asks for."""
 

@@ -58,3 +58,16 @@ def test_bench(go_program: Path, database_url: str, mode: str) -> None:
     assert (result["mode"], result["jobs"], result["rounds"]) == (mode, 200, 2)
     assert 0 < result["p50_us"] <= result["p95_us"] <= result["p99_us"]
     assert len(result["jobs_per_second_each_round"]) == 2
+
+
+@pytest.mark.parametrize("variant", ["", "tuned"])
+def test_bench_work(go_program: Path, database_url: str, db: psycopg.Connection, variant: str) -> None:
+    db.execute(
+        "INSERT INTO river_job (args, kind, max_attempts)"
+        " SELECT '{\"num\": 1}', 'bench', 25 FROM generate_series(1, 30)"
+    )
+    done = run(go_program, "bench-work work", database_url, "--count", "30", "--slots", "10", "--variant", variant)
+    assert json.loads(done.stdout)["jobs_per_second"] > 0
+    assert db.execute("SELECT DISTINCT state::text FROM river_job").fetchall() == [("completed",)]
+    run(go_program, "bench-work mixed", database_url, "--count", "20", "--variant", variant)
+    assert db.execute("SELECT count(*) FROM river_job WHERE state = 'completed'").fetchone() == (50,)

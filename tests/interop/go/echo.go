@@ -61,8 +61,6 @@ func (r *runtime) work(ctx context.Context, job *river.Job[echoArgs]) error {
 		return errors.New("conformance retryable error")
 	case "output":
 		return river.RecordOutput(ctx, map[string]string{"message": job.Args.Message})
-	case "panic": // of our own, for the trace of the attempt's error
-		panic("conformance panic")
 	case "resumable_cursor":
 		resumableCursor(ctx, job)
 		return nil
@@ -75,6 +73,41 @@ func (r *runtime) work(ctx context.Context, job *river.Job[echoArgs]) error {
 		}
 	case "snooze_once":
 		return snoozeOnce(job)
+	default:
+		return r.workOurOwn(ctx, job)
+	}
+}
+
+// workOurOwn does what the protocol has no word for.
+func (r *runtime) workOurOwn(ctx context.Context, job *river.Job[echoArgs]) error {
+	switch job.Args.Behavior {
+	case "barrier_error":
+		if err := r.waitAtBarrier(ctx, job.Args.Message); err != nil {
+			return err
+		}
+		return errors.New("conformance retryable error")
+	case "cancel_error":
+		<-ctx.Done()
+		return errors.New("conformance retryable error")
+	case "cancel_ignored":
+		<-ctx.Done()
+		return nil
+	case "metadata":
+		return river.MetadataSet(ctx, job.Args.Message, job.Args.DurationMS)
+	case "metadata_and_error":
+		if err := river.MetadataSet(ctx, job.Args.Message, job.Args.DurationMS); err != nil {
+			return err
+		}
+		return errors.New("conformance retryable error")
+	case "output_and_error":
+		if err := river.RecordOutput(ctx, map[string]string{"message": job.Args.Message}); err != nil {
+			return err
+		}
+		return errors.New("conformance retryable error")
+	case "panic":
+		panic("conformance panic")
+	case "snooze":
+		return river.JobSnooze(milliseconds(job.Args.DurationMS))
 	default:
 		return fmt.Errorf("unknown behavior %q", job.Args.Behavior)
 	}

@@ -20,6 +20,7 @@ const usage = `usage: river-peer COMMAND [FLAGS]
   validate                   exit 1 when a migration is unapplied
   adapter [--extended]       speak River's conformance protocol on stdin and stdout
   bench MODE                 measure insert, insert-tx, insert-many or insert-many-fast
+  bench-work MODE            measure work, mixed, latency or memory
   work                       work jobs, printing a line for each
 
 Every command but adapter takes --database-url; see COMMAND -h.
@@ -29,6 +30,7 @@ Every command but adapter takes --database-url; see COMMAND -h.
 var commands = map[string]func(ctx context.Context, args []string) error{
 	"adapter":      runAdapter,
 	"bench":        runBench,
+	"bench-work":   runBenchWork,
 	"migrate-down": runMigrateDown,
 	"migrate-list": runMigrateList,
 	"migrate-up":   runMigrateUp,
