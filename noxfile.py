@@ -13,7 +13,7 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 SQLALCHEMY = ["2.0", "2.1"]
 STACKS = ["psycopg", "sqlalchemy"]
 POSTGRESQL = ["embedded", "local"]
-OLDEST = ["sqlalchemy[asyncio]==2.0.36", "alembic==1.16.1", "psycopg[binary]==3.2.2", "psycopg-pool==3.2.4"]
+OLDEST = ["sqlalchemy[asyncio]==2.0.36", "alembic==1.16.1", "psycopg[binary]==3.2.4", "psycopg-pool==3.2.4"]
 
 
 @nox.session(python=PYTHONS)
@@ -88,6 +88,22 @@ def docs(session: nox.Session) -> None:
     """Run every snippet of the README and the documentation, and the examples."""
     session.install("-e", ".[test]")
     session.run("pytest", "-q", "tests/docs", "tests/examples", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def faults(session: nox.Session) -> None:
+    """Kill workers, restart servers and cut connections, a thousand times."""
+    session.install("-e", ".[test]")
+    session.run(
+        "pytest",
+        "-q",
+        "-n",
+        "auto",
+        "--timeout=14400",
+        "tests/faults",
+        *session.posargs,
+        env={"RIVER_FAULT_ROUNDS": "1000"},
+    )
 
 
 @nox.session(python=PYTHONS[0])

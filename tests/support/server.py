@@ -13,10 +13,14 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
 from sqlalchemy import NullPool, create_engine, make_url
+
+if TYPE_CHECKING:
+    from riverqueue.embedded import Server
 
 SETTINGS = {
     "max_connections": "200",
@@ -147,6 +151,17 @@ def find_server(environ: Mapping[str, str] = os.environ) -> RunningServer:
         except Exception as error:  # whatever it is, the next way may work, and the reader is told
             reasons.append(f"  {way}: {type(error).__name__}: {error}")
     raise NoServerError("no PostgreSQL for the tests; tried\n" + "\n".join(reasons))
+
+
+def start_server() -> "Server":
+    """Start a server beside that of the run, for tests that do to it what no other may see.
+
+    Raises:
+        NoServerError: there is nothing to start.
+    """
+    from riverqueue.embedded import local_directories, wheel_directories
+
+    return _started([*wheel_directories(), *local_directories()], "no PostgreSQL is installed that could be started")
 
 
 def sqlalchemy_url(libpq_url: str, driver: str) -> str:
@@ -302,6 +317,11 @@ def _ping_docker() -> None:
 
 
 def _start(directories: Iterable[Path], otherwise: str) -> RunningServer:
+    server = _started(directories, otherwise)
+    return RunningServer(url_for(server.url, "postgres"), server.stop)
+
+
+def _started(directories: Iterable[Path], otherwise: str) -> "Server":
     from riverqueue.embedded import EmbeddedError, find_binaries, start
 
     for directory in directories:
@@ -309,8 +329,7 @@ def _start(directories: Iterable[Path], otherwise: str) -> RunningServer:
             binaries = find_binaries(directory)
         except EmbeddedError:  # pg_config of a client-only installation, for example
             continue
-        server = start(binaries=binaries, settings=SETTINGS)
-        return RunningServer(url_for(server.url, "postgres"), server.stop)
+        return start(binaries=binaries, settings=SETTINGS)
     raise NoServerError(otherwise)
 
 
