@@ -3,9 +3,24 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.contestants import EXISTING, GO, OURS, POOLED, RAW, SESSION
+from benchmarks.contestants import (
+    EXISTING,
+    FASTEST,
+    GO,
+    IN_THREADS,
+    IN_THREADS_ASYNC,
+    OURS,
+    POOLED,
+    RAW,
+    SESSION,
+    TUNED,
+    WORKING,
+    WORKING_TUNED,
+)
 
-Unit = Literal["µs", "jobs/s", "ms"]
+Unit = Literal["µs", "jobs/s", "ms", "MiB", "transactions", "connections"]
+
+EMPTY, GROWN = f"{WORKING}, empty table", f"{WORKING}, grown table"
 
 
 @dataclass(frozen=True)
@@ -30,8 +45,39 @@ class Goal:
         """Spell the bound."""
         return f"{'≥' if unit == 'jobs/s' else '≤'} {self.factor:.2f}"
 
+    @property
+    def name(self) -> str:
+        """Spell what is compared."""
+        return f"{self.ours} / {self.theirs}"
 
-GOALS: dict[str, tuple[Goal, ...]] = {
+
+@dataclass(frozen=True)
+class Bound:
+    """One value of ours, whatever others have.
+
+    Parameters:
+        ours: Name of the contestant of ours.
+        most: The most that it may be.
+    """
+
+    ours: str
+    most: float
+
+    def is_met(self, value: float, unit: Unit) -> bool:  # noqa: ARG002  (as of a Goal)
+        """Tell whether a measured value keeps to it."""
+        return value <= self.most
+
+    def text(self, unit: Unit) -> str:
+        """Spell the bound."""
+        return f"≤ {self.most:g} {unit}"
+
+    @property
+    def name(self) -> str:
+        """Spell what is bound."""
+        return self.ours
+
+
+GOALS: dict[str, tuple[Goal | Bound, ...]] = {
     "insert": (Goal(OURS, RAW, 1.25), Goal(OURS, GO, 0.75)),
     "insert-tx": (
         Goal(OURS, GO, 1.0),
@@ -47,4 +93,14 @@ GOALS: dict[str, tuple[Goal, ...]] = {
         Goal("psycopg + riverqueue", "psycopg", 1.3),
         Goal("SQLAlchemy + riverqueue", "SQLAlchemy", 1.3),
     ),
+    "work": (Goal(WORKING, GO, 10.0), Goal(WORKING, TUNED, 1.0), Goal(WORKING, FASTEST, 1.5)),
+    "work-1000": (Goal(WORKING, TUNED, 0.8), Goal(WORKING, FASTEST, 1.5)),
+    "work-threads": (Goal(IN_THREADS_ASYNC, WORKING, 0.6), Goal(IN_THREADS, WORKING, 0.6)),
+    "latency": (Goal(WORKING, GO, 1.0), Goal(WORKING, RAW, 1.5)),
+    "memory": (Bound(WORKING, 40), Bound(SESSION + "asyncpg", 40)),
+    "grown": (Goal(GROWN, EMPTY, 0.8),),
+    "gate-rate": (Goal(WORKING_TUNED, TUNED, 0.8), Goal(WORKING, GO, 0.8)),
+    "gate-p95": (Goal(WORKING_TUNED, TUNED, 1.25), Goal(WORKING, GO, 1.25)),
+    "gate-batching": (Bound(WORKING, 249), Bound(SESSION + "asyncpg", 249)),
+    "gate-pressure": (Bound(WORKING, 20), Bound(SESSION + "asyncpg", 20)),
 }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks.goals import GOALS
+from benchmarks.goals import GOALS, Bound, Goal
 from benchmarks.samples import Samples
 
 try:
@@ -21,25 +21,31 @@ def show(samples: Samples) -> None:
     trips = bool(samples.round_trips)
     head = ["", f"median {samples.unit}", "min - max", "ours / it"] + ["round trips"] * trips
     _table(samples.title, head, [_row(samples, name, trips) for name in samples.values])
-    goals = [
-        (goal, *samples.verdict(goal))
-        for goal in GOALS[samples.mode]
-        if goal.ours in samples.values and goal.theirs in samples.values
-    ]
     rows = []
-    for goal, ratio, met in goals:
-        spread = samples.ratios(goal.ours, goal.theirs)
+    for goal in _goals(samples):
+        found, met = samples.verdict(goal)
+        spread = samples.measured(goal)
         each = f"{min(spread):.2f} - {max(spread):.2f}"
-        rows.append([f"{goal.ours} / {goal.theirs}", f"{ratio:.2f}", each, goal.text(samples.unit), _word(met)])
-    _table("", ["goal", "median ratio", "min - max", "to reach", "met"], rows)
+        rows.append([goal.name, f"{found:.2f}", each, goal.text(samples.unit), _word(met)])
+    _table("", ["goal", "median", "min - max", "to reach", "met"], rows)
+
+
+def _goals(samples: Samples) -> list[Goal | Bound]:
+    return [goal for goal in GOALS.get(samples.mode, ()) if samples.is_measured(goal)]
 
 
 def _row(samples: Samples, name: str, trips: bool) -> list[str]:
     values = samples.values[name]
-    ours = GOALS[samples.mode][0].ours
+    ours = _reference(samples)
     ratio = f"{median(samples.ratios(ours, name)):.2f}" if ours in samples.values else ""
     cells = [name, _number(samples.median(name)), f"{_number(min(values))} - {_number(max(values))}", ratio]
     return cells + [f"{samples.round_trips[name]:.1f}" if name in samples.round_trips else ""] * trips
+
+
+def _reference(samples: Samples) -> str:
+    """Name whose value is divided by the others'."""
+    goals = GOALS.get(samples.mode)
+    return goals[0].ours if goals else next(iter(samples.values))
 
 
 def show_modules(title: str, modules: Sequence[tuple[float, str]]) -> None:
@@ -55,10 +61,7 @@ def write_json(path: Path, machine: str, found: Sequence[Samples]) -> None:
 
 def _verdicts(samples: Samples) -> list[dict[str, object]]:
     return [
-        {**vars(goal), "ratio": ratio, "met": met}
-        for goal in GOALS[samples.mode]
-        if goal.ours in samples.values and goal.theirs in samples.values
-        for ratio, met in [samples.verdict(goal)]
+        {**vars(goal), "found": found, "met": met} for goal in _goals(samples) for found, met in [samples.verdict(goal)]
     ]
 
 

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,9 @@ from benchmarks.contestants import Contestant, taking_part
 from benchmarks.goals import Unit
 from benchmarks.samples import Samples
 from benchmarks.server import fill
+
+#: The longest that one turn may take, in seconds.
+LIMIT = 300
 
 
 @dataclass(frozen=True)
@@ -53,36 +56,59 @@ WORKS = (
 )
 
 
-def measure(work: Work, url: str, rounds: int) -> Samples:
+def measure(work: Work, url: str, rounds: int, only: Sequence[str] = ()) -> Samples:
     """Let every contestant do the work once in each round."""
     samples = Samples(work.title, work.mode, work.unit)
-    present = [contestant for contestant in taking_part(work.mode) if _is_present(contestant)]
-    for number in range(1, rounds + 1):
-        for contestant in present:
-            print(f"{work.title}: round {number} of {rounds}, {contestant.name}", file=sys.stderr)
-            fill(url, work.rows)
-            samples.add(contestant.name, work.value(run(contestant, work, url)))
+
+    def once(contestant: Contestant) -> None:
+        fill(url, work.rows)
+        samples.add(contestant.name, work.value(run(contestant, work, url)))
+
+    in_turns([samples], taking_part(work.mode, only), rounds, once)
     return samples
+
+
+def in_turns(
+    tables: Sequence[Samples], contestants: Sequence[Contestant], rounds: int, once: Callable[[Contestant], None]
+) -> None:
+    """Let each contestant add to the tables once in each round; a peer that fails leaves."""
+    present = [contestant for contestant in contestants if is_present(contestant)]
+    for number in range(1, rounds + 1):
+        for contestant in list(present):
+            print(f"{tables[0].title}: round {number} of {rounds}, {contestant.name}", file=sys.stderr)
+            try:
+                once(contestant)
+            except (RuntimeError, subprocess.TimeoutExpired) as error:
+                if contestant.family == "ours":
+                    raise
+                print(f"without {contestant.name}: {error}", file=sys.stderr)
+                present.remove(contestant)
+                for samples in tables:
+                    samples.values.pop(contestant.name, None)
 
 
 def run(contestant: Contestant, work: Work, url: str) -> dict[str, Any]:
     """Run one contestant in a process of its own and return what it measured."""
-    program = environments.program(contestant.environment)
-    return _output(
-        contestant.command(program, work.mode, work.count, work.batch, url),
-        environments.variables(contestant.environment),
-    )
+    return output(contestant, work.mode, url, count=work.count, batch=work.batch)
 
 
-def _output(command: Sequence[str], variables: dict[str, str]) -> dict[str, Any]:
-    result = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+def output(contestant: Contestant, mode: str, url: str, **options: float) -> dict[str, Any]:
+    """Run one contestant and return the last line it said.
+
+    Raises:
+        RuntimeError: if it fails.
+    """
+    command = contestant.command(environments.program(contestant.environment), mode, url, **options)
+    variables = environments.variables(contestant.environment)
+    result = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=LIMIT)
     if result.returncode != 0:
         raise RuntimeError(f"`{' '.join(command)}` failed:\n{result.stdout}{result.stderr}")
     found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     return found
 
 
-def _is_present(contestant: Contestant) -> bool:
+def is_present(contestant: Contestant) -> bool:
+    """Tell whether a contestant can run here; if not, print why."""
     try:
         environments.program(contestant.environment)
     except environments.MissingError as error:

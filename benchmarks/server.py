@@ -42,17 +42,18 @@ def server(url: str | None, *, waits_for_disk: bool) -> Iterator[str]:
 
 
 @contextmanager
-def database(server_url: str) -> Iterator[str]:
+def database(server_url: str, suffix: str = "") -> Iterator[str]:
     """Yield the URL of a new database with River's tables."""
-    url = sqlalchemy.make_url(server_url).set(database=_NAME)
+    name = _NAME + suffix
+    url = sqlalchemy.make_url(server_url).set(database=name)
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {_NAME} WITH (FORCE)")
-        connection.execute(f"CREATE DATABASE {_NAME}")
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {name}")
         try:
             _migrate(url)
             yield url.render_as_string(hide_password=False)
         finally:
-            connection.execute(f"DROP DATABASE IF EXISTS {_NAME} WITH (FORCE)")
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 def _migrate(url: sqlalchemy.URL) -> None:
@@ -62,9 +63,14 @@ def _migrate(url: sqlalchemy.URL) -> None:
 
 
 _COMPLETED = """
-INSERT INTO river_job (args, attempt, attempted_at, attempted_by, finalized_at, kind, max_attempts, state)
-SELECT jsonb_build_object('num', num), 1, now(), '{bench}', now(), 'bench', 25, 'completed'
-FROM generate_series(0, %s - 1) AS num
+INSERT INTO river_job (args, attempt, attempted_at, attempted_by, finalized_at, kind, max_attempts, queue, state)
+SELECT jsonb_build_object('num', num), 1, now(), '{bench}', now(), 'bench', 25, %(queue)s, 'completed'
+FROM generate_series(0, %(rows)s - 1) AS num
+"""
+_AVAILABLE = """
+INSERT INTO river_job (args, kind, max_attempts, queue)
+SELECT jsonb_build_object('num', num), 'bench', 25, %(queue)s
+FROM generate_series(0, %(rows)s - 1) AS num
 """
 
 
@@ -73,8 +79,37 @@ def fill(url: str, rows: int) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("TRUNCATE river_job RESTART IDENTITY")
         if rows:
-            connection.execute(_COMPLETED, [rows])
+            connection.execute(_COMPLETED, {"rows": rows, "queue": "default"})
             connection.execute("VACUUM ANALYZE river_job")
+
+
+def fill_available(url: str, rows: int) -> None:
+    """Empty River's table and put jobs there that are to be worked."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("TRUNCATE river_job RESTART IDENTITY")
+        connection.execute(_AVAILABLE, {"rows": rows, "queue": "default"})
+    vacuum(url)
+
+
+def fill_other(url: str, rows: int) -> None:
+    """Put finished jobs into another queue, and as many that nobody works."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(_COMPLETED, {"rows": rows, "queue": "other"})
+        connection.execute(_AVAILABLE, {"rows": rows, "queue": "other"})
+
+
+def refill(url: str, rows: int) -> None:
+    """Replace the jobs of the queue that is worked; those of others stay."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DELETE FROM river_job WHERE queue = 'default'")
+        connection.execute(_AVAILABLE, {"rows": rows, "queue": "default"})
+    vacuum(url)
+
+
+def vacuum(url: str) -> None:
+    """Leave nothing for the server to tidy up while others are measured."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
 
 
 def description(url: str) -> str:
