@@ -9,11 +9,11 @@
 		python3 -m venv .venv && .venv/bin/pip install -q --disable-pip-version-check -e '.[dev]'; \
 	fi && touch $@
 
-# Insert jobs beside an application's own rows, on a throw-away PostgreSQL.
+# Insert jobs beside an application's own rows, and work them, on a throw-away PostgreSQL.
 demo: .venv/.ok
 	@.venv/bin/python -W ignore::DeprecationWarning -m examples.demo
 
-# The same, and let Go's River work the jobs.
+# The same, but let Go's River work the jobs.
 demo-go: .venv/.ok
 	@.venv/bin/python -W ignore::DeprecationWarning -m examples.demo --go
 

@@ -1,10 +1,12 @@
 """River in ten seconds, on a PostgreSQL that is started for it: ``python -m examples.demo [--go]``.
 
 An application reads the files of Python's standard library into a table of its own, and inserts a job for
-each of them in the same transaction. With ``--go``, River's Go client works the jobs.
+each of them in the same transaction. Then the jobs are worked, here; or with ``--go``, by River's Go client.
 """
 
 import argparse
+import asyncio
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -21,13 +23,25 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy import Engine, create_engine, func, select, text
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 
 import riverqueue_psycopg
 import riverqueue_sqlalchemy
 from examples import go
 from examples.stdlib import Base, DocumentFunction, IndexFile, ReportSizes, SourceFile, functions, modules, sources
-from riverqueue import Client, InsertOpts, UniqueOpts, embedded
+from examples.workers import workers
+from riverqueue import (
+    AsyncClient,
+    Client,
+    EventKind,
+    InsertOpts,
+    JobRow,
+    JobState,
+    UniqueOpts,
+    embedded,
+)
+from riverqueue.jobs import FINALIZED_STATES
 
 ROOT = Path(__file__).parent.parent
 BATCH = 2_000
@@ -48,7 +62,9 @@ def main() -> int:
         with embedded.start() as server:
             show(server)
             if options.go:
-                work(server)
+                go_works(server)
+            else:
+                asyncio.run(python_works(server))
             go_on(with_go=options.go)
     except embedded.EmbeddedError as error:
         console.print("[red]The demo needs PostgreSQL's programs:[/]", escape(str(error)))
@@ -158,7 +174,38 @@ def summary(connection: psycopg.Connection) -> None:
     print_rows(("column", "the first job"), [(name, str(value)) for name, value in row.items()])
 
 
-def work(server: embedded.Server) -> None:
+async def python_works(server: embedded.Server) -> None:
+    """Work all jobs that are due."""
+    headline("Workers, on an event loop, work them; an index is written in the transaction that completes its job")
+    logging.getLogger("riverqueue.worker").setLevel(logging.CRITICAL)  # errors are shown here in another way
+    engine = create_async_engine(server.sqlalchemy_url("psycopg"))
+    driver = riverqueue_sqlalchemy.AsyncDriver(async_sessionmaker(engine))
+    client = AsyncClient(driver, workers=workers, queues={"default": 100})
+    due = (await client.job_count()).by_state[JobState.AVAILABLE]
+    started = datetime.now(UTC)
+    with progress("worked", total=due) as bar, client.subscribe(buffer=due) as events:
+        async with client:
+            left = due
+            while left and (event := await events.get()) and event.job:
+                if event.kind is not EventKind.JOB_COMPLETED:
+                    bar.console.print(escape(f"{told(event.kind, event.job)}"))
+                if event.job.state in FINALIZED_STATES:
+                    bar.advance(bar.task_ids[0])
+                    left -= 1
+    took = (datetime.now(UTC) - started).total_seconds()
+    await engine.dispose()
+    console.print(f"worked: {due:,} jobs, {took:.1f} s")
+    with psycopg.connect(server.url) as connection:
+        summary(connection)
+
+
+def told(kind: EventKind, job: JobRow) -> str:
+    """Say what became of a job that was not simply completed."""
+    errors = f": {job.errors[-1].error}" if job.errors else ""
+    return f"{kind.value}: {job.kind} {job.args['path']}, now {job.state.value}{errors}"
+
+
+def go_works(server: embedded.Server) -> None:
     """Let Go work all jobs that are due."""
     headline("River's Go client works them")
     with console.status("building the Go program (a minute, the first time) …"):
@@ -179,7 +226,7 @@ def go_on(*, with_go: bool) -> None:
     """Say what to look at next."""
     headline("Go on")
     if not with_go:
-        console.print("make demo-go             the same, and River's Go client works the jobs")
+        console.print("make demo-go             the same, but River's Go client works the jobs")
     console.print("docs/getting-started.md  the same in your own program and database")
     console.print("docs/index.md            a map of the documentation")
 

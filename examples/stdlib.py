@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 LIBRARY = Path(sysconfig.get_path("stdlib"))
@@ -28,6 +29,15 @@ class SourceFile(Base):
     path: Mapped[str] = mapped_column(unique=True)
     size: Mapped[int]
     lines: Mapped[int]
+
+
+class FileIndex(Base):
+    """What the job of a file has found."""
+
+    __tablename__ = "file_index"
+
+    file_id: Mapped[int] = mapped_column(ForeignKey("source_file.id"), primary_key=True)
+    functions: Mapped[int]
 
 
 @dataclass

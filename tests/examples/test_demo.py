@@ -10,6 +10,7 @@ from examples import demo, stdlib
 from riverqueue import embedded
 from tests.examples.support import ROOT, run
 from tests.support.go import go_missing_reason
+from tests.support.signals import hear_ctrl_c
 
 pytestmark = pytest.mark.timeout(180)  # a whole server, and a busy machine
 
@@ -22,6 +23,11 @@ def test_it_shows_what_is_committed_and_what_is_rolled_back() -> None:
     assert f"as before:  {count} rows in source_file, {count + 1} jobs in river_job" in done.stdout
     assert re.search(r"^document_function +available +default +\d+,\d{3} *$", done.stdout, re.M)
     assert re.search(r"^report_sizes +scheduled +default +1 *$", done.stdout, re.M)
+    assert "job_cancelled: index_file antigravity.py, now cancelled: JobCancelError: it would open" in done.stdout
+    assert "job_failed: index_file this.py, now available: the index is not there yet" in done.stdout
+    assert "job_snoozed: index_file zipapp.py, now available" in done.stdout
+    assert re.search(rf"^index_file +completed +default +{count - 1} *$", done.stdout, re.M)
+    assert re.search(r"^document_function +completed +default +\d+,\d{3} *$", done.stdout, re.M)
     assert re.search(r"^unique_key +None *$", done.stdout, re.M)
     assert "\x1b" not in done.stdout, "piped output is plain text"
     assert "\r" not in done.stdout
@@ -46,7 +52,8 @@ def test_missing_go_is_explained_before_anything_starts() -> None:
 
 def test_ctrl_c_ends_it_with_a_word() -> None:
     command = [sys.executable, "-m", "examples.demo"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, preexec_fn=hear_ctrl_c) as demo:
         assert demo.stdout
         for line in demo.stdout:
             if "is running" in line:
