@@ -52,7 +52,7 @@ class AsyncWork(AsyncBase[TxT, BeginT]):
         self._id = client_id.generated(self._clock.now()) if options.id is None else client_id.checked(options.id)
         self._subscribed: Subscriptions | None = None
         self._handle: RunHandle | None = None
-        self._starting: asyncio.Lock | None = None
+        self._starting = asyncio.Lock()
 
     @property
     def id(self) -> str:
@@ -74,7 +74,7 @@ class AsyncWork(AsyncBase[TxT, BeginT]):
         ending = self._handle
         if ending is not None and ending.runner.is_stopping:
             await ending.stop()  # without the lock, which its jobs may need to end
-        async with self._beginning():
+        async with self._starting:
             if self._handle is None:
                 runner = self._new_runner()
                 await runner.start()
@@ -146,7 +146,7 @@ class AsyncWork(AsyncBase[TxT, BeginT]):
             ConfigurationError: if this client works it already, or works no jobs.
         """
         self._options.check_works()
-        async with self._beginning():  # a run that is about to begin has read the queues already
+        async with self._starting:  # a run that is about to begin has read the queues already
             name, config = self._options.checked_new_queue(name, config)
             if self._handle is not None:
                 await self._handle.runner.add_queue(name, config)
@@ -161,7 +161,7 @@ class AsyncWork(AsyncBase[TxT, BeginT]):
         Raises:
             ConfigurationError: if this client does not work it.
         """
-        async with self._beginning():
+        async with self._starting:
             self._options.check_has_queue(name)
             del self._options.queues[name]
         if self._handle is not None:
@@ -187,14 +187,10 @@ class AsyncWork(AsyncBase[TxT, BeginT]):
         if self._handle is handle:
             self._handle = None
 
-    def _beginning(self) -> asyncio.Lock:
-        self._starting = self._starting or asyncio.Lock()
-        return self._starting
-
     async def _begun(self) -> RunHandle | None:
         """Return the run; one that is about to begin, once it has."""
         if self._handle is None:
-            async with self._beginning():
+            async with self._starting:
                 pass
         return self._handle
 

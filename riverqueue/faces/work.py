@@ -112,8 +112,7 @@ class Work(Base[TxT, BeginT]):
 
         handle = self.start()
         with heard_signals(handle.background):
-            while not handle.wait(0.5):
-                pass
+            handle.wait()
         handle.stop()
 
     def subscribe(self, *kinds: EventKind | str, buffer: int = BUFFER) -> "Subscription":

@@ -42,7 +42,8 @@ class Completer:
 
     Parameters:
         store: The database.
-        stored: Told of the jobs as they are then; None if nobody wants to know, which costs less.
+        stored: Told of the jobs as they are then.
+        wanted: Tells whether anybody wants to know; if not, storing costs less.
         now: The time, if a test sets it.
     """
 

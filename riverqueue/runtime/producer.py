@@ -102,12 +102,10 @@ class Producer:
         self._stuck = stuck
         self._active: dict[int, JobExecutor] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._extra_slots = 0
-        self._replaced: dict[int, int] = {}  # stuck jobs whose slot another may have
+        self._replaced: set[int] = set()  # ids of stuck jobs whose slot another may have
         self._hungry = False
         self._asked_for = False  # by a notification, since the last fetch
         self._held: list[JobExecutor] = []  # fetched, and begun when the next fetch is on its way
-        self.worked = 0
         self.endings: Counter[EventKind] = Counter()
         self._cancels: set[int] = set()  # of jobs that are not here, while some are being fetched
         self._pauses: list[bool] = []  # and resumptions, heard during a fetch
@@ -206,7 +204,7 @@ class Producer:
 
     @property
     def _free(self) -> int:
-        return self.config.max_workers + self._extra_slots - len(self._active)
+        return self.config.max_workers + len(self._replaced) - len(self._active)
 
     async def _claimed(self, count: int) -> list[JobRow]:
         """Fetch jobs, which have slots from then on."""
@@ -282,10 +280,9 @@ class Producer:
             await self._completer.put(ending)
         finally:
             if executor.is_stuck:
-                self._extra_slots -= self._replaced.pop(executor.job.id, 0)
+                self._replaced.discard(executor.job.id)
             if self._active.get(executor.job.id) is executor:
                 del self._active[executor.job.id]
-            self.worked += 1
             if executor.task is not None:
                 self._tasks.discard(executor.task)
             if self._hungry:
@@ -306,8 +303,7 @@ class Producer:
             extra=job_fields(executor.job),
         )
         if self._stuck(executor.job):
-            self._replaced[executor.job.id] = 1
-            self._extra_slots += 1
+            self._replaced.add(executor.job.id)
             self._wake.set()
 
     # --- What others ask ---

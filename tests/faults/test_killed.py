@@ -26,6 +26,8 @@ async def test_killed_at_any_moment(stack: str, scene: Scene, dice: random.Rando
             await scene.until("SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = %s", NAME)
             await scene.put_back()
         async with worker(stack, scene.url, "last") as process:
+            assert process.stdout
+            assert await process.stdout.readline() == b"working\n"  # there may be no job left to wait for
             await scene.until_completed()
             process.terminate()
             assert await process.wait() == 0

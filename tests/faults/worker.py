@@ -20,8 +20,10 @@ async def main(stack: str, url: str, client_id: str) -> None:
             client.run()
         else:
             await client.start()
+            running = asyncio.create_task(client.run())
+            await asyncio.sleep(0)  # from here on, it hears signals
             print("working", flush=True)
-            await client.run()
+            await running
 
 
 asyncio.run(main(*sys.argv[1:]))
